@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The grammar of JSON, without recursion: nothing a peer sends can use up the stack. While a
+ * container is open its |span| holds the index of the container around it, so the nodes themselves
+ * are the stack; closing replaces that by the true span.
+ */
+#include "base/assert.h"
+#include "codec/json_lex.h"
+
+enum { SMALL_OBJECT = 8 /* members compared pair by pair when looking for a repeated key */ };
+
+struct parser {
+    struct weft_json_lexer lexer;
+    struct weft_json *nodes;
+    uint32_t count;
+    uint32_t cap;
+    uint32_t open; /* the innermost open container, while depth > 0 */
+    uint32_t depth;
+    struct weft_json_options options;
+};
+
+bool weft__json_lex_fail(struct weft_json_lexer *lexer, enum weft_json_fault fault,
+                         const uint8_t *place, const char *message)
+{
+    lexer->error = (struct weft_json_error){
+        .fault = fault, .offset = (size_t)(place - lexer->begin), .message = message};
+    return false;
+}
+
+bool weft__json_lex_unexpected(struct weft_json_lexer *lexer, const char *message)
+{
+    if (lexer->at == lexer->end)
+        return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_TRUNCATED, lexer->end,
+                                   "text stops too early");
+    return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, lexer->at, message);
+}
+
+/* RFC 8259 §2: ws is space, tab, line feed and carriage return. */
+static inline void skip_space(struct weft_json_lexer *lexer)
+{
+    const uint8_t *at = lexer->at;
+    while (at < lexer->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        ++at;
+    lexer->at = at;
+}
+
+/* The next byte, or 0, which begins nothing, at the end. */
+static inline uint8_t peek(const struct weft_json_lexer *lexer)
+{
+    return lexer->at < lexer->end ? *lexer->at : 0;
+}
+
+static WEFT_NOINLINE bool grow_nodes(struct parser *p)
+{
+    if (p->count >= p->options.max_values)
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.at, "too many values");
+    uint64_t cap = WEFT_MIN((uint64_t)p->cap * 2, (uint64_t)p->options.max_values);
+    struct weft_json *nodes = weft__arena_alloc_array(p->lexer.arena, cap, sizeof(*nodes));
+    if (!nodes)
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
+    memcpy(nodes, p->nodes, p->count * sizeof(*nodes));
+    p->nodes = nodes;
+    p->cap = (uint32_t)cap;
+    return true;
+}
+
+/* A fresh node behind the others, or NULL; it moves when the next one is made. */
+static inline struct weft_json *new_node(struct parser *p)
+{
+    if (WEFT_UNLIKELY(p->count == p->cap) && !grow_nodes(p))
+        return NULL;
+    return &p->nodes[p->count++];
+}
+
+static bool open_container(struct parser *p, enum weft_json_type type)
+{
+    if (p->depth == p->options.max_depth)
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_DEPTH, p->lexer.at,
+                                   "nested too deeply");
+    struct weft_json *node = new_node(p);
+    if (!node)
+        return false;
+    node->type = (uint8_t)type;
+    node->flags = 0;
+    node->count = 0;
+    node->raw = p->lexer.at++;
+    node->span = p->open;
+    p->open = p->count - 1;
+    ++p->depth;
+    return true;
+}
+
+/* ---- repeated keys ---- */
+
+static bool fail_duplicate(struct parser *p, const struct weft_json *key)
+{
+    return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_DUPLICATE, key->raw,
+                               "a key given twice in one object");
+}
+
+static inline bool same_key(const struct weft_json *a, const struct weft_json *b)
+{
+    return a->count == b->count && memcmp(a->as.string, b->as.string, a->count) == 0;
+}
+
+static bool check_keys_pairwise(struct parser *p, const struct weft_json *object)
+{
+    WEFT_JSON_EACH_KEY(key, object)
+    {
+        for (const struct weft_json *earlier = object + 1; earlier != key;
+             earlier = weft__json_next(earlier)) {
+            if (same_key(earlier, key))
+                return fail_duplicate(p, key);
+        }
+    }
+    return true;
+}
+
+/* An open-addressed table of node indices, at most half full; 0 is the root, hence never a key. */
+static bool check_keys_hashed(struct parser *p, const struct weft_json *object)
+{
+    size_t slots = (size_t)2 << (weft__log2_u64(object->count) + 1);
+    uint32_t *table = weft__arena_alloc_array(p->lexer.arena, slots, sizeof(*table));
+    if (!table)
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
+    memset(table, 0, slots * sizeof(*table));
+    WEFT_JSON_EACH_KEY(key, object)
+    {
+        size_t slot = weft__hash(&p->options.hash_key, weft__json_string(key)) & (slots - 1);
+        for (; table[slot]; slot = (slot + 1) & (slots - 1)) {
+            if (same_key(&p->nodes[table[slot]], key))
+                return fail_duplicate(p, key);
+        }
+        table[slot] = (uint32_t)(key - p->nodes);
+    }
+    return true;
+}
+
+static bool check_keys(struct parser *p, struct weft_json *object)
+{
+    if (p->options.allow_duplicate_keys)
+        return true;
+    object->flags |= WEFT_JSON_FLAG_UNIQUE_KEYS;
+    return object->count <= SMALL_OBJECT ? check_keys_pairwise(p, object)
+                                         : check_keys_hashed(p, object);
+}
+
+/* ---- the grammar ---- */
+
+/* Ends the innermost container at its closing bracket. */
+static bool close_container(struct parser *p)
+{
+    struct weft_json *node = &p->nodes[p->open];
+    uint32_t index = p->open;
+    ++p->lexer.at;
+    p->open = node->span;
+    --p->depth;
+    node->span = p->count - index;
+    node->raw_len = (uint32_t)(p->lexer.at - node->raw);
+    if (p->depth > 0 && p->nodes[p->open].type == WEFT_JSON_OBJECT)
+        node[-1].span = node->span + 1;
+    return node->type != WEFT_JSON_OBJECT || check_keys(p, node);
+}
+
+/* RFC 8259 §4: member = string name-separator value. Stops before the value. */
+static bool parse_key(struct parser *p)
+{
+    skip_space(&p->lexer);
+    if (peek(&p->lexer) != '"')
+        return weft__json_lex_unexpected(&p->lexer, "a key must be a string");
+    struct weft_json *key = new_node(p);
+    if (!key || !weft__json_lex_string(&p->lexer, key))
+        return false;
+    key->span = 2; /* right for a scalar; close_container corrects it for a container */
+    skip_space(&p->lexer);
+    if (peek(&p->lexer) != ':')
+        return weft__json_lex_unexpected(&p->lexer, "a key needs a colon behind it");
+    ++p->lexer.at;
+    return true;
+}
+
+static bool parse_literal(struct parser *p, const char *word, size_t len, enum weft_json_type type)
+{
+    struct weft_json_lexer *lexer = &p->lexer;
+    size_t left = (size_t)(lexer->end - lexer->at);
+    if (memcmp(lexer->at, word, WEFT_MIN(len, left)) != 0)
+        return weft__json_lex_unexpected(lexer, "no such word");
+    if (left < len) {
+        lexer->at = lexer->end;
+        return weft__json_lex_unexpected(lexer, NULL);
+    }
+    struct weft_json *node = new_node(p);
+    if (!node)
+        return false;
+    *node = (struct weft_json){.type = (uint8_t)type,
+                               .span = 1,
+                               .raw_len = (uint32_t)len,
+                               .raw = lexer->at,
+                               .as.boolean = word[0] == 't'};
+    lexer->at += len;
+    return true;
+}
+
+static bool parse_number(struct parser *p)
+{
+    struct weft_json *node = new_node(p);
+    return node && weft__json_lex_number(&p->lexer, node);
+}
+
+static bool parse_string(struct parser *p)
+{
+    struct weft_json *node = new_node(p);
+    return node && weft__json_lex_string(&p->lexer, node);
+}
+
+/* Reads a scalar, or opens a container. */
+static bool parse_value(struct parser *p)
+{
+    skip_space(&p->lexer);
+    switch (peek(&p->lexer)) {
+    case '"':
+        return parse_string(p);
+    case '{':
+        return open_container(p, WEFT_JSON_OBJECT);
+    case '[':
+        return open_container(p, WEFT_JSON_ARRAY);
+    case 't':
+        return parse_literal(p, "true", 4, WEFT_JSON_BOOL);
+    case 'f':
+        return parse_literal(p, "false", 5, WEFT_JSON_BOOL);
+    case 'n':
+        return parse_literal(p, "null", 4, WEFT_JSON_NULL);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
+        return parse_number(p);
+    default:
+        return weft__json_lex_unexpected(&p->lexer, "a value was expected");
+    }
+}
+
+/*
+ * Stands inside a container, behind its opening bracket (|fresh|) or behind a value, and goes on to
+ * where the next value begins. Closes all containers that end here; |*ret_done| when the outermost
+ * one did.
+ */
+static bool parse_until_value(struct parser *p, bool fresh, bool *ret_done)
+{
+    for (; p->depth > 0; fresh = false) {
+        struct weft_json *container = &p->nodes[p->open];
+        bool is_object = container->type == WEFT_JSON_OBJECT;
+        skip_space(&p->lexer);
+        uint8_t byte = peek(&p->lexer);
+        if (byte == (is_object ? '}' : ']')) {
+            if (!close_container(p))
+                return false;
+            continue;
+        }
+        if (!fresh) {
+            if (byte != ',')
+                return weft__json_lex_unexpected(&p->lexer, "a comma or the end was expected");
+            ++p->lexer.at;
+        }
+        ++container->count;
+        *ret_done = false;
+        return !is_object || parse_key(p);
+    }
+    *ret_done = true;
+    return true;
+}
+
+static bool parse_text(struct parser *p)
+{
+    for (bool done = false; !done;) {
+        uint32_t depth = p->depth;
+        if (!parse_value(p) || !parse_until_value(p, p->depth > depth, &done))
+            return false;
+    }
+    skip_space(&p->lexer);
+    if (p->lexer.at != p->lexer.end)
+        return weft__json_lex_unexpected(&p->lexer, "something follows the value");
+    return true;
+}
+
+static int fault_to_err(enum weft_json_fault fault)
+{
+    switch (fault) {
+    case WEFT_JSON_FAULT_UTF8:
+        return WEFT_ERR_UTF8;
+    case WEFT_JSON_FAULT_DEPTH:
+    case WEFT_JSON_FAULT_SIZE:
+        return WEFT_ERR_TOO_BIG;
+    case WEFT_JSON_FAULT_MEMORY:
+        return WEFT_ERR_NOMEM;
+    default:
+        return WEFT_ERR_JSON;
+    }
+}
+
+/* Room for the values of typical text; grow_nodes provides for dense ones. */
+static bool first_nodes(struct parser *p, size_t len)
+{
+    p->cap = (uint32_t)WEFT_MIN(len / 8 + 8, (size_t)p->options.max_values);
+    p->nodes = weft__arena_alloc_array(p->lexer.arena, p->cap, sizeof(*p->nodes));
+    if (!p->nodes)
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
+    return true;
+}
+
+static bool start(struct parser *p, const struct weft_json_options *options, size_t len)
+{
+    if (options)
+        p->options = *options;
+    if (p->options.max_depth == 0)
+        p->options.max_depth = WEFT_JSON_MAX_DEPTH;
+    if (p->options.max_values == 0)
+        p->options.max_values = WEFT_JSON_MAX_VALUES;
+    p->lexer.text_is_utf8 = p->options.text_is_utf8;
+    if (len > UINT32_MAX)
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.at, "text too long");
+    return first_nodes(p, len);
+}
+
+int weft__json_parse(struct weft_slice text, struct weft_arena *arena,
+                     const struct weft_json_options *options, struct weft_json_error *error,
+                     const struct weft_json **ret_value)
+{
+    /* An empty slice may have no pointer; arithmetic on NULL is not defined. */
+    const uint8_t *begin = text.ptr ? text.ptr : (const uint8_t *)"";
+    struct parser p = {
+        .lexer = {.begin = begin, .at = begin, .end = begin + text.len, .arena = arena}};
+    bool ok = start(&p, options, text.len) && parse_text(&p);
+    if (error)
+        *error = p.lexer.error;
+    if (!ok)
+        return fault_to_err(p.lexer.error.fault);
+    *ret_value = p.nodes;
+    return 0;
+}

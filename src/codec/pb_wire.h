@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The protobuf wire format (protobuf.dev, "Encoding"): fields of tag, type and value, without any
+ * schema. Readers skip fields they do not know, so what is stored or sent can grow.
+ *
+ *   field ──► varint(number << 3 | type) value       type 0 varint, 1 eight bytes, 2 length +
+ * bytes, 5 four bytes
+ *
+ * Groups (types 3 and 4) are refused. **Thread:** one at a time.
+ */
+#ifndef WEFT_CODEC_PB_WIRE_H
+#define WEFT_CODEC_PB_WIRE_H
+
+#include "base/bytes.h"
+#include "base/slice.h"
+
+enum weft_pb_type {
+    WEFT_PB_VARINT = 0,
+    WEFT_PB_FIXED64 = 1,
+    WEFT_PB_BYTES = 2,
+    WEFT_PB_FIXED32 = 5,
+};
+
+struct weft_pb_field {
+    uint32_t number;
+    enum weft_pb_type type;
+    uint64_t value;          /* VARINT, FIXED64, FIXED32 */
+    struct weft_slice bytes; /* BYTES: borrowed from the input */
+};
+
+struct weft_pb_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    int err;
+};
+
+static inline void weft__pb_reader_init(struct weft_pb_reader *reader, struct weft_slice input)
+{
+    *reader = (struct weft_pb_reader){.at = input.ptr, .end = input.ptr + input.len};
+}
+
+/* Reads the next field. False at the end of the input and at the first error; reader->err then
+ * tells which: 0, or WEFT_ERR_PROTOCOL for truncated or malformed input. */
+bool weft__pb_read(struct weft_pb_reader *reader, struct weft_pb_field *ret_field);
+
+/* Appends one field. A failure is kept in |b|. */
+void weft__pb_write_varint(struct weft_bytes *b, uint32_t number, uint64_t value);
+void weft__pb_write_fixed64(struct weft_bytes *b, uint32_t number, uint64_t value);
+void weft__pb_write_bytes(struct weft_bytes *b, uint32_t number, struct weft_slice value);
+
+/* Bytes that |value| takes as a varint: 1 to 10. */
+size_t weft__pb_varint_size(uint64_t value);
+
+/* Appends |value| as a bare varint. */
+void weft__pb_append_varint(struct weft_bytes *b, uint64_t value);
+
+#endif
