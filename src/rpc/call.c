@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls being served. Two parties hold a deferred call, and each lets go once:
+ *
+ *   the handler   until it answers            then the object is released
+ *   the peer      until the call is settled   its id is free again, nothing more will be sent
+ *
+ * Usually the answer does both. A deadline, a cancellation or the end of the connection settles a
+ * call first; the handler's answer is then dropped.
+ */
+#include "rpc/peer_internal.h"
+
+enum {
+    CALL_MAGIC = 0x77637031,
+    IDLE_CALLS_MAX = 64 /* call objects kept for reuse */
+};
+
+static const struct weft_rpc_failure no_answer = {.status = WEFT_STATUS_INTERNAL,
+                                                  .message = "the method gave no answer"};
+
+static const struct weft_rpc_failure unwritable = {.status = WEFT_STATUS_INTERNAL,
+                                                   .message = "the result could not be written"};
+
+/* ---- life ---- */
+
+struct weft_rpc_call *weft__rpc_call_new(struct weft_rpc_env *env)
+{
+    struct weft_list *link = weft__list_pop(&env->idle_calls);
+    struct weft_rpc_call *call;
+    if (link) {
+        --env->idle_count;
+        call = WEFT_CONTAINER_OF(link, struct weft_rpc_call, link);
+    } else {
+        call = weft__mem_alloc(env->alloc, sizeof(*call));
+        if (!call)
+            return NULL;
+    }
+    *call = (struct weft_rpc_call){
+        .magic = CALL_MAGIC, .env = env, .deadline_ns = WEFT_RPC_NO_DEADLINE};
+    weft__list_init(&call->link);
+    return call;
+}
+
+static void release(struct weft_rpc_call *call)
+{
+    struct weft_rpc_env *env = call->env;
+    WEFT_ASSERT(call->settled && call->answered);
+    if (call->deferred) {
+        --env->counters.in_flight;
+        if (call->peer)
+            --call->peer->in_flight;
+    }
+    weft__list_remove(&call->link);
+    weft__mem_free(env->alloc, call->copy, call->copy_size);
+    call->magic = 0;
+    if (env->idle_count == IDLE_CALLS_MAX) {
+        weft__mem_free(env->alloc, call, sizeof(*call));
+        return;
+    }
+    ++env->idle_count;
+    weft__list_push_front(&env->idle_calls, &call->link);
+}
+
+/* The peer's side lets go: frees the id and stops the clock. The caller sees to the batch. */
+static void settle(struct weft_rpc_call *call)
+{
+    WEFT_ASSERT(!call->settled);
+    call->settled = true;
+    if (!call->deferred)
+        return;
+    weft__timer_stop(call->env->wheel, &call->timer);
+    weft__map_remove(&call->peer->incoming, &call->node);
+}
+
+/* The handler's side lets go. */
+static void end_answer(struct weft_rpc_call *call)
+{
+    call->answered = true;
+    if (!call->running)
+        release(call);
+}
+
+static void assert_answerable(const struct weft_rpc_call *call)
+{
+    WEFT_ASSERT(call->magic == CALL_MAGIC && !call->answered);
+}
+
+void *weft__rpc_call_user(const struct weft_rpc_call *call)
+{
+    return call->peer ? call->peer->user : NULL;
+}
+
+/* ---- answers ---- */
+
+static void write_error(struct weft_rpc_call *call, struct weft_bytes *out,
+                        const struct weft_rpc_failure *failure)
+{
+    weft__bytes_clear(out);
+    weft__jsonrpc_put_error(out, call->id.raw, failure);
+    ++call->env->counters.errors[failure->status];
+    ++call->peer->errors;
+}
+
+/* Sends the answer written into |out| and settles the call. */
+static void deliver(struct weft_rpc_call *call, const struct weft_bytes *out)
+{
+    struct weft_rpc_batch *batch = call->batch;
+    settle(call);
+    if (!batch) {
+        weft__rpc_peer_emit(call->peer, out, WEFT_RPC_LANE_DATA);
+        return;
+    }
+    call->batch = NULL;
+    weft__rpc_batch_add(batch, out);
+    weft__rpc_batch_leave(batch);
+}
+
+static void deliver_error(struct weft_rpc_call *call, const struct weft_rpc_failure *failure)
+{
+    struct weft_rpc_env *env = call->env;
+    struct weft_bytes out = weft__rpc_env_take_out(env);
+    write_error(call, &out, failure);
+    deliver(call, &out);
+    weft__rpc_env_return_out(env, &out);
+}
+
+/* Sends a result; one that could not be written for another reason than memory becomes an error. */
+static void deliver_result(struct weft_rpc_call *call, struct weft_bytes *out)
+{
+    int err = weft__bytes_error(out);
+    if (err && err != WEFT_ERR_NOMEM)
+        write_error(call, out, &unwritable);
+    else
+        ++call->env->counters.results;
+    deliver(call, out);
+}
+
+void weft__rpc_call_fail(struct weft_rpc_call *call, const struct weft_rpc_failure *failure)
+{
+    assert_answerable(call);
+    WEFT_ASSERT(failure->status > WEFT_STATUS_OK && failure->status <= WEFT_STATUS_UNAUTHENTICATED);
+    if (!call->settled)
+        deliver_error(call, failure);
+    end_answer(call);
+}
+
+void weft__rpc_call_error(struct weft_rpc_call *call, int status, const char *reason,
+                          const char *message)
+{
+    weft__rpc_call_fail(
+        call, &(struct weft_rpc_failure){.status = status, .reason = reason, .message = message});
+}
+
+void weft__rpc_call_drop(struct weft_rpc_call *call)
+{
+    if (call)
+        weft__rpc_call_fail(call, &no_answer);
+}
+
+void weft__rpc_call_result(struct weft_rpc_call *call, struct weft_slice result)
+{
+    struct weft_rpc_reply reply;
+    weft__json_put_raw(weft__rpc_reply_begin(&reply, call), result);
+    weft__rpc_reply_send(&reply);
+}
+
+struct weft_json_writer *weft__rpc_reply_begin(struct weft_rpc_reply *reply,
+                                               struct weft_rpc_call *call)
+{
+    assert_answerable(call);
+    reply->call = call;
+    reply->out = weft__rpc_env_take_out(call->env);
+    weft__jsonrpc_begin_result(&reply->out, call->id.raw);
+    weft__json_writer_init(&reply->json, &reply->out);
+    return &reply->json;
+}
+
+void weft__rpc_reply_send(struct weft_rpc_reply *reply)
+{
+    struct weft_rpc_call *call = reply->call;
+    struct weft_rpc_env *env = call->env;
+    assert_answerable(call);
+    WEFT_ASSERT(reply->json.depth == 0);
+    weft__jsonrpc_end_result(&reply->out);
+    if (!call->settled)
+        deliver_result(call, &reply->out);
+    weft__rpc_env_return_out(env, &reply->out);
+    end_answer(call);
+}
+
+/* ---- running and deferring ---- */
+
+void weft__rpc_call_run(struct weft_rpc_call *call)
+{
+    /* JSON-RPC 2.0 §4.1: a notification is never answered. */
+    call->settled = weft__rpc_call_is_notification(call);
+    call->running = true;
+    call->method->handler(call, call->method->ctx);
+    call->running = false;
+    if (call->answered)
+        release(call);
+    else if (!call->deferred)
+        weft__rpc_call_drop(call);
+}
+
+static struct weft_slice keep(uint8_t **at, struct weft_slice slice)
+{
+    struct weft_slice kept = {*at, slice.len};
+    weft__mem_copy(*at, slice.ptr, slice.len);
+    *at += slice.len;
+    return kept;
+}
+
+/* Moves all that points into the message to memory of the call's own. */
+static int copy_message(struct weft_rpc_call *call)
+{
+    size_t params_size = call->params ? weft__json_copy_size(call->params) : 0;
+    size_t size = params_size + call->id.raw.len + call->id.key.len + call->meta.idem.len +
+                  call->meta.traceparent.len;
+    if (size == 0)
+        return 0;
+    call->copy = weft__mem_alloc(call->env->alloc, size);
+    if (!call->copy)
+        return WEFT_ERR_NOMEM;
+    call->copy_size = size;
+    if (call->params)
+        call->params = weft__json_copy(call->params, call->copy);
+    uint8_t *at = (uint8_t *)call->copy + params_size;
+    call->id.raw = keep(&at, call->id.raw);
+    call->id.key = keep(&at, call->id.key);
+    call->meta.idem = keep(&at, call->meta.idem);
+    call->meta.traceparent = keep(&at, call->meta.traceparent);
+    return 0;
+}
+
+static void on_deadline(struct weft_timer *timer)
+{
+    weft__rpc_call_cancel(WEFT_CONTAINER_OF(timer, struct weft_rpc_call, timer),
+                          WEFT_STATUS_DEADLINE_EXCEEDED);
+}
+
+int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel, void *ctx)
+{
+    assert_answerable(call);
+    WEFT_ASSERT(call->running && !call->deferred);
+    int err = copy_message(call);
+    if (err)
+        return err;
+    weft__timer_init(&call->timer, on_deadline);
+    if (!call->settled) {
+        err = weft__map_add(&call->peer->incoming, &call->node, call->id.key);
+        WEFT_ASSERT(err != WEFT_ERR_EXISTS); /* receive.c has refused a live id */
+        if (err)
+            return err;
+        if (call->deadline_ns != WEFT_RPC_NO_DEADLINE)
+            weft__timer_start(call->env->wheel, &call->timer, call->deadline_ns);
+    }
+    call->deferred = true;
+    call->cancel = cancel;
+    call->cancel_ctx = ctx;
+    weft__list_push(&call->peer->deferred, &call->link);
+    ++call->peer->in_flight;
+    ++call->env->counters.in_flight;
+    return 0;
+}
+
+/* Takes |call| out of a connection that is gone. */
+static void detach(struct weft_rpc_call *call)
+{
+    if (!call->settled)
+        settle(call);
+    if (call->batch) {
+        call->batch->peer = NULL;
+        weft__rpc_batch_leave(call->batch);
+        call->batch = NULL;
+    }
+    weft__list_remove(&call->link);
+    --call->peer->in_flight;
+    call->peer = NULL;
+}
+
+void weft__rpc_call_cancel(struct weft_rpc_call *call, int status)
+{
+    if (status == WEFT_STATUS_UNAVAILABLE)
+        detach(call);
+    else if (call->settled || (status == WEFT_STATUS_CANCELED && call->canceled))
+        return;
+    else if (status == WEFT_STATUS_DEADLINE_EXCEEDED || !call->cancel)
+        deliver_error(call, &(struct weft_rpc_failure){.status = status});
+    call->canceled = true;
+    if (call->cancel)
+        call->cancel(call, status, call->cancel_ctx);
+}

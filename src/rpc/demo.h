@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Methods for development: those of the examples of the JSON-RPC 2.0 specification (§7), and an
+ * echo, so that any client has something to call. */
+#ifndef WEFT_RPC_DEMO_H
+#define WEFT_RPC_DEMO_H
+
+#include "rpc/registry.h"
+
+/*
+ * Adds
+ *   subtract      [minuend, subtrahend] or {"minuend", "subtrahend"} → their difference
+ *   sum           [number, …] → the sum
+ *   get_data      nothing → ["hello", 5]
+ *   update        anything → null
+ *   notify_hello  anything → null
+ *   demo.echo     anything → its parameters, byte for byte; null without
+ * **Errors:** as weft__rpc_registry_add.
+ */
+WEFT_MUST_USE int weft__rpc_demo_register(struct weft_rpc_registry *registry);
+
+#endif

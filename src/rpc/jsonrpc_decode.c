@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text ─► frames. Every judgement about the form of a JSON-RPC 2.0 object is made here. */
+#include "rpc/jsonrpc.h"
+
+#define ID_INTEGER_MAX ((int64_t)1 << 53)
+
+static const struct weft_rpc_failure parse_error = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                                                    .number = WEFT_RPC_PARSE_ERROR,
+                                                    .message = "Parse error"};
+
+static const struct weft_rpc_failure invalid_request = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                                                        .number = WEFT_RPC_INVALID_REQUEST,
+                                                        .message = "Invalid Request"};
+
+static const struct weft_rpc_failure batch_too_large = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                                                        .message = "batch too large",
+                                                        .reason = "weft.rpc.batch"};
+
+/* Digits without fraction or exponent: what an id looks like, and nothing else of the same value.
+ */
+static bool is_plain_integer(const struct weft_json *value, int64_t *ret_integer)
+{
+    if (!weft__json_i64(value, ret_integer))
+        return false;
+    struct weft_slice raw = weft__json_raw(value);
+    return !memchr(raw.ptr, '.', raw.len) && !memchr(raw.ptr, 'e', raw.len) &&
+           !memchr(raw.ptr, 'E', raw.len);
+}
+
+/* A string id is compared by what it says, not by how it is spelled. */
+static bool string_key(const struct weft_json *value, struct weft_arena *arena,
+                       struct weft_slice *ret_key)
+{
+    struct weft_slice raw = weft__json_raw(value);
+    struct weft_slice text = weft__json_string(value);
+    if (text.ptr == raw.ptr + 1) {
+        *ret_key = weft__slice(raw.ptr, raw.len - 1);
+        return true;
+    }
+    uint8_t *key = weft__arena_alloc(arena, text.len + 1);
+    if (!key)
+        return false;
+    key[0] = '"';
+    weft__mem_copy(key + 1, text.ptr, text.len);
+    *ret_key = weft__slice(key, text.len + 1);
+    return true;
+}
+
+bool weft__jsonrpc_read_id(const struct weft_json *value, struct weft_arena *arena,
+                           struct weft_rpc_id *ret_id, bool *ret_nomem)
+{
+    *ret_nomem = false;
+    struct weft_rpc_id id = {.raw = weft__json_raw(value)};
+    int64_t integer;
+    if (weft__json_is(value, WEFT_JSON_STRING)) {
+        if (weft__json_string(value).len > WEFT_RPC_ID_MAX)
+            return false;
+        if (!string_key(value, arena, &id.key)) {
+            *ret_nomem = true;
+            return false;
+        }
+    } else if (is_plain_integer(value, &integer) && integer <= ID_INTEGER_MAX &&
+               integer >= -ID_INTEGER_MAX) {
+        id.key = id.raw;
+    } else {
+        return false;
+    }
+    *ret_id = id;
+    return true;
+}
+
+/* A string of |meta|; one that is there but no string spoils it. */
+static struct weft_slice meta_string(const struct weft_json *meta, const char *key, bool *malformed)
+{
+    const struct weft_json *value = weft__json_get(meta, key);
+    if (value && !weft__json_is(value, WEFT_JSON_STRING))
+        *malformed = true;
+    return weft__json_string(value);
+}
+
+static void decode_meta(const struct weft_json *value, struct weft_rpc_meta *meta)
+{
+    if (!value)
+        return;
+    meta->malformed = !weft__json_is(value, WEFT_JSON_OBJECT);
+    meta->idem = meta_string(value, "idem", &meta->malformed);
+    meta->traceparent = meta_string(value, "traceparent", &meta->malformed);
+    const struct weft_json *timeout = weft__json_get(value, "timeout_ms");
+    meta->has_timeout = timeout != NULL;
+    if (timeout && !weft__json_u53(timeout, &meta->timeout_ms))
+        meta->malformed = true;
+}
+
+static bool is_structured(const struct weft_json *value)
+{
+    return weft__json_is(value, WEFT_JSON_ARRAY) || weft__json_is(value, WEFT_JSON_OBJECT);
+}
+
+static void decode_request(const struct weft_json *object, const struct weft_json *method,
+                           bool has_id, struct weft_rpc_frame *frame)
+{
+    /* JSON-RPC 2.0 §4: method is a string, params a structured value when there is one. A null is
+     * taken for none, since clients are seen to send it. */
+    const struct weft_json *params = weft__json_get(object, "params");
+    if (weft__json_is(params, WEFT_JSON_NULL))
+        params = NULL;
+    if (!weft__json_is(method, WEFT_JSON_STRING) || (params && !is_structured(params)))
+        return;
+    frame->kind = has_id ? WEFT_RPC_KIND_CALL : WEFT_RPC_KIND_NOTIFY;
+    frame->method = weft__json_string(method);
+    frame->params = params;
+    decode_meta(weft__json_get(object, "meta"), &frame->meta);
+}
+
+static void decode_answer(const struct weft_json *object, const struct weft_json *id,
+                          struct weft_rpc_frame *frame)
+{
+    const struct weft_json *result = weft__json_get(object, "result");
+    const struct weft_json *error = weft__json_get(object, "error");
+    /* JSON-RPC 2.0 §5: either the result member or the error member, and an id in any case; it is
+     * null only where the one of the call could not be found out. */
+    if (!id || !result == !error)
+        return;
+    if (result && frame->id.raw.len > 0) {
+        frame->kind = WEFT_RPC_KIND_RESULT;
+        frame->value = result;
+    } else if (weft__json_is(error, WEFT_JSON_OBJECT)) {
+        frame->kind = WEFT_RPC_KIND_ERROR;
+        frame->value = error;
+    }
+}
+
+/* Decodes one object into |frame|, which is INVALID until something better is known. */
+static int decode_frame(const struct weft_json *object, struct weft_arena *arena,
+                        struct weft_rpc_frame *frame)
+{
+    *frame = (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_INVALID, .failure = invalid_request};
+    /* JSON-RPC 2.0 §4: the member jsonrpc must be exactly "2.0". */
+    if (!weft__json_string_is(weft__json_get(object, "jsonrpc"), "2.0"))
+        return 0;
+    const struct weft_json *id = weft__json_get(object, "id");
+    const struct weft_json *method = weft__json_get(object, "method");
+    bool nomem = false;
+    bool id_ok = id && weft__jsonrpc_read_id(id, arena, &frame->id, &nomem);
+    if (nomem)
+        return WEFT_ERR_NOMEM;
+    /* A null id is what errors without a call carry; a call that has one could not be told apart
+     * from them, so it is refused as §4 advises. */
+    if (id && !id_ok && (method || !weft__json_is(id, WEFT_JSON_NULL)))
+        return 0;
+    if (!method)
+        decode_answer(object, id, frame);
+    else if (!weft__json_get(object, "result") && !weft__json_get(object, "error"))
+        decode_request(object, method, id_ok, frame);
+    return 0;
+}
+
+static int single_failure(struct weft_arena *arena, const struct weft_rpc_failure *failure,
+                          struct weft_rpc_message *ret_message)
+{
+    struct weft_rpc_frame *frame = weft__arena_alloc(arena, sizeof(*frame));
+    if (!frame)
+        return WEFT_ERR_NOMEM;
+    *frame = (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_INVALID, .failure = *failure};
+    *ret_message = (struct weft_rpc_message){.count = 1, .frames = frame};
+    return 0;
+}
+
+static int decode_batch(const struct weft_json *array, struct weft_arena *arena,
+                        struct weft_rpc_message *ret_message)
+{
+    size_t count = weft__json_count(array);
+    struct weft_rpc_frame *frames = weft__arena_alloc_array(arena, count, sizeof(*frames));
+    if (!frames)
+        return WEFT_ERR_NOMEM;
+    struct weft_rpc_frame *frame = frames;
+    WEFT_JSON_EACH(member, array)
+    {
+        int err = decode_frame(member, arena, frame++);
+        if (err)
+            return err;
+    }
+    *ret_message = (struct weft_rpc_message){.batch = true, .count = count, .frames = frames};
+    return 0;
+}
+
+static int decode_single(const struct weft_json *value, struct weft_arena *arena,
+                         struct weft_rpc_message *ret_message)
+{
+    struct weft_rpc_frame *frame = weft__arena_alloc(arena, sizeof(*frame));
+    int err = frame ? decode_frame(value, arena, frame) : WEFT_ERR_NOMEM;
+    if (!err)
+        *ret_message = (struct weft_rpc_message){.count = 1, .frames = frame};
+    return err;
+}
+
+int weft__jsonrpc_decode(struct weft_slice text, struct weft_arena *arena,
+                         const struct weft_rpc_decode_options *options,
+                         struct weft_rpc_message *ret_message)
+{
+    struct weft_json_options strict = {.hash_key = options->hash_key,
+                                       .text_is_utf8 = options->text_is_utf8};
+    const struct weft_json *value;
+    int err = weft__json_parse(text, arena, &strict, NULL, &value);
+    if (err == WEFT_ERR_NOMEM)
+        return err;
+    if (err)
+        return single_failure(arena, &parse_error, ret_message);
+    if (!weft__json_is(value, WEFT_JSON_ARRAY))
+        return decode_single(value, arena, ret_message);
+    /* JSON-RPC 2.0 §6: an empty array is one Invalid Request, not an empty batch. */
+    if (weft__json_count(value) == 0)
+        return single_failure(arena, &invalid_request, ret_message);
+    size_t max_batch = options->max_batch ? options->max_batch : WEFT_RPC_BATCH_MAX;
+    if (weft__json_count(value) > max_batch)
+        return single_failure(arena, &batch_too_large, ret_message);
+    return decode_batch(value, arena, ret_message);
+}
+
+/* ---- error answers ---- */
+
+static int status_from_number(int64_t number)
+{
+    for (int status = WEFT_STATUS_CANCELED; status <= WEFT_STATUS_UNAUTHENTICATED; ++status) {
+        if (weft_status_jsonrpc(status) == number)
+            return status;
+    }
+    if (number == WEFT_RPC_PARSE_ERROR || number == WEFT_RPC_INVALID_REQUEST)
+        return WEFT_STATUS_INVALID_ARGUMENT;
+    return WEFT_STATUS_UNKNOWN;
+}
+
+static enum weft_rpc_executed read_executed(const struct weft_json *value)
+{
+    if (weft__json_string_is(value, "no"))
+        return WEFT_RPC_EXECUTED_NO;
+    if (weft__json_string_is(value, "yes"))
+        return WEFT_RPC_EXECUTED_YES;
+    return WEFT_RPC_EXECUTED_UNKNOWN;
+}
+
+void weft__jsonrpc_read_error(const struct weft_json *error, struct weft_rpc_error *ret_error)
+{
+    struct weft_rpc_error e = {.data = weft__json_get(error, "data")};
+    if (!weft__json_i64(weft__json_get(error, "code"), &e.number))
+        e.number = 0;
+    struct weft_slice code = weft__json_string(weft__json_get(e.data, "code"));
+    e.status = code.len ? weft_status_from_name((const char *)code.ptr, code.len)
+                        : status_from_number(e.number);
+    e.message = weft__json_string(weft__json_get(error, "message"));
+    e.reason = weft__json_string(weft__json_get(e.data, "reason"));
+    e.executed = read_executed(weft__json_get(e.data, "executed"));
+    if (!weft__json_bool(weft__json_get(e.data, "retryable"), &e.retryable))
+        e.retryable = false;
+    if (!weft__json_u53(weft__json_get(e.data, "retry_after_ms"), &e.retry_after_ms))
+        e.retry_after_ms = 0;
+    *ret_error = e;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One end of an RPC connection, without the connection: messages in through
+ * weft__rpc_peer_receive, messages out through a callback. Both ends are peers; either calls,
+ * answers and notifies (docs/protocol/rpc.md).
+ *
+ *   receive ─► decode ─┬─ call ───► registry ─► handler ─► answer ─┐
+ *                      ├─ answer ─► correlation ─► its callback     ├─► events.send
+ *                      └─ `$/…` ──► built-in methods ───────────────┘
+ *
+ * Peers of one loop share an environment: the registry, the timer wheel, scratch memory, counters.
+ * A peer makes no allocation for a call that is answered at once.
+ *
+ * **Thread:** the environment, its peers and their calls belong to one thread. No function of a
+ * peer may be called from inside its own callbacks except those that send.
+ */
+#ifndef WEFT_RPC_PEER_H
+#define WEFT_RPC_PEER_H
+
+#include "rpc/call.h"
+#include "rpc/correlation.h"
+
+enum { WEFT_RPC_VERSION = 1 /* of the protocol */, WEFT_RPC_SESSION_MAX = 39 };
+
+/* What hello announces, and what is enforced here of it (in_flight, batch). */
+struct weft_rpc_limits {
+    uint64_t message_bytes;
+    uint32_t in_flight; /* deferred calls of one peer; more are refused */
+    uint32_t streams;
+    uint32_t batch; /* members of one message */
+    uint32_t window_items;
+    uint32_t window_bytes;
+    uint32_t ping_ms;
+};
+
+/* The defaults of PROTOCOL §8. */
+#define WEFT_RPC_LIMITS_DEFAULT                                                                    \
+    ((struct weft_rpc_limits){.message_bytes = 1048576,                                            \
+                              .in_flight = 1024,                                                   \
+                              .streams = 32,                                                       \
+                              .batch = WEFT_RPC_BATCH_MAX,                                         \
+                              .window_items = 16,                                                  \
+                              .window_bytes = 65536,                                               \
+                              .ping_ms = 25000})
+
+/* Of all peers of one environment. */
+struct weft_rpc_counters {
+    uint64_t calls;                                   /* started */
+    uint64_t notifications;                           /* started */
+    uint64_t results;                                 /* answered with a result */
+    uint64_t errors[WEFT_STATUS_UNAUTHENTICATED + 1]; /* answered with an error, by status */
+    uint64_t invalid; /* frames that were neither call nor answer, text that was no JSON included */
+    uint64_t in_flight; /* deferred calls now */
+    uint64_t outgoing;  /* calls made */
+    uint64_t strays;    /* answers that belonged to no call */
+};
+
+/* What the peers of one loop share. */
+struct weft_rpc_env {
+    const struct weft_alloc *alloc;
+    const struct weft_rpc_registry *registry;
+    struct weft_timer_wheel *wheel;
+    struct weft_hash_key hash_key;
+    struct weft_rpc_limits limits;
+    struct weft_rpc_counters counters;
+    bool text_is_utf8; /* the transport checks text before it gets here */
+
+    /* private: scratch memory, lent to one user at a time */
+    struct weft_arena arena;
+    bool arena_lent;
+    struct weft_bytes out;
+    struct weft_list idle_calls; /* for reuse, by link */
+    size_t idle_count;
+};
+
+/* |registry| and |wheel| must outlive it. |hash_key| is random. Limits are the defaults and may be
+ * changed before the first peer exists. */
+void weft__rpc_env_init(struct weft_rpc_env *env, const struct weft_alloc *alloc,
+                        const struct weft_rpc_registry *registry, struct weft_timer_wheel *wheel,
+                        struct weft_hash_key hash_key);
+
+/* All peers must be done and all deferred calls answered. */
+void weft__rpc_env_done(struct weft_rpc_env *env);
+
+enum weft_rpc_lane {
+    WEFT_RPC_LANE_DATA,
+    WEFT_RPC_LANE_CONTROL, /* goes out before any data message not yet begun (PROTOCOL §1) */
+};
+
+struct weft_rpc_peer_events {
+    /* A whole message to be sent. **Lifetime:** |message| until it returns. Required. */
+    void (*send)(void *ctx, struct weft_slice message, enum weft_rpc_lane lane);
+    /* An answer was lost for want of memory: the connection should be closed, but not in here. May
+     * be NULL. */
+    void (*failed)(void *ctx, int err);
+    /* Server: the peer's greeting was accepted; |params| are those of `$/hello`. May be NULL. */
+    void (*greeted)(void *ctx, const struct weft_json *params);
+    /* A `$/pong` came. May be NULL. */
+    void (*pong)(void *ctx);
+};
+
+struct weft_rpc_peer {
+    struct weft_rpc_env *env;
+    const struct weft_rpc_peer_events *events;
+    void *events_ctx;
+    void *user;                /* the owner's, for handlers: principal, connection */
+    struct weft_map incoming;  /* deferred calls by id */
+    size_t in_flight;          /* calls and notifications whose handlers still hold them */
+    struct weft_list deferred; /* deferred calls and notifications */
+    struct weft_rpc_correlation outgoing;
+    uint64_t calls;  /* received and started */
+    uint64_t errors; /* answered with an error */
+    bool is_server;
+    bool greeted;
+    bool receiving;
+    bool closed;      /* weft__rpc_peer_done has begun */
+    int err;          /* first failure, sticky */
+    uint32_t version; /* of the protocol, agreed upon by the greeting; 0 before */
+    char session[WEFT_RPC_SESSION_MAX + 1];
+};
+
+struct weft_rpc_peer_options {
+    bool is_server;      /* answers greetings; may not call before one */
+    const char *session; /* server: the name that hello tells, at most WEFT_RPC_SESSION_MAX bytes of
+                            ASCII; copied */
+    const struct weft_rpc_peer_events *events; /* outlives the peer */
+    void *events_ctx;
+    void *user;
+};
+
+void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
+                         const struct weft_rpc_peer_options *options);
+
+/*
+ * The connection is gone. Every call that we made ends with `unavailable`; the holders of deferred
+ * calls are told (UNAVAILABLE) and their answers will be dropped. Nothing is sent. Not allowed
+ * inside a callback of this peer.
+ */
+void weft__rpc_peer_done(struct weft_rpc_peer *peer);
+
+/*
+ * Takes one text message, complete. Whatever it holds is dealt with, if only by an error answer.
+ * |now_ns| is the monotonic time. **Errors:** WEFT_ERR_NOMEM; the connection should be closed then.
+ */
+WEFT_MUST_USE int weft__rpc_peer_receive(struct weft_rpc_peer *peer, struct weft_slice message,
+                                         uint64_t now_ns);
+
+/* Calls and notifications that handlers deferred and still hold. */
+static inline size_t weft__rpc_peer_in_flight(const struct weft_rpc_peer *peer)
+{
+    return peer->in_flight;
+}
+
+/* How one of our calls ended. */
+struct weft_rpc_answer {
+    const struct weft_json *result; /* NULL for an error */
+    struct weft_rpc_error error;    /* error.status is 0 for a result */
+};
+
+/* Called exactly once for each call that weft__rpc_peer_call accepted. **Lifetime:** |answer| and
+ * all it points at until it returns. */
+typedef void weft_rpc_answer_fn(void *ctx, const struct weft_rpc_answer *answer);
+
+struct weft_rpc_call_options {
+    struct weft_slice method;
+    struct weft_slice params;   /* a raw array or object, vouched for by the caller; may be empty */
+    struct weft_rpc_meta meta;  /* timeout_ms also ends the waiting on this side */
+    weft_rpc_answer_fn *answer; /* may be NULL */
+    void *ctx;
+};
+
+/*
+ * Calls the other side. |ret_number| may be NULL; it names the call for weft__rpc_peer_cancel.
+ * **Errors:** WEFT_ERR_STATE for a server whose peer did not greet; WEFT_ERR_NOMEM, WEFT_ERR_UTF8.
+ * |answer| is not called then.
+ */
+WEFT_MUST_USE int weft__rpc_peer_call(struct weft_rpc_peer *peer,
+                                      const struct weft_rpc_call_options *options, uint64_t now_ns,
+                                      uint64_t *ret_number);
+
+/* Gives up a call: sends `$/cancel` and ends it here with `canceled`. Harmless when it has ended.
+ */
+void weft__rpc_peer_cancel(struct weft_rpc_peer *peer, uint64_t number);
+
+/*
+ * Sends a notification. Without a greeting only such as were asked for, say by a subscription, may
+ * be sent; the caller knows. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UTF8.
+ */
+WEFT_MUST_USE int weft__rpc_peer_notify(struct weft_rpc_peer *peer, struct weft_slice method,
+                                        struct weft_slice params, enum weft_rpc_lane lane);
+
+/* Sends `$/ping`. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__rpc_peer_ping(struct weft_rpc_peer *peer);
+
+/*
+ * Client: sends `$/hello` for a program called |name|. The peer counts as greeted once the answer
+ * is a result; |answer| gets it in any case and may be NULL. **Errors:** as weft__rpc_peer_call,
+ * and WEFT_ERR_STATE for a server.
+ */
+WEFT_MUST_USE int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const char *name,
+                                       const char *version, weft_rpc_answer_fn *answer, void *ctx,
+                                       uint64_t now_ns);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes in: one message decoded, its frames judged in order, its calls started. */
+#include "rpc/peer_internal.h"
+
+/* The message at hand. */
+struct inbound {
+    struct weft_rpc_peer *peer;
+    struct weft_rpc_batch *batch; /* NULL for a message of one frame */
+    uint64_t now_ns;
+};
+
+/* Why a call is not started. */
+struct refusal {
+    struct weft_rpc_failure failure;
+    bool hide_id; /* the answer could be taken for that of another call */
+};
+
+static const struct refusal refuse_method = {
+    .failure = {.status = WEFT_STATUS_UNIMPLEMENTED, .message = "Method not found"}};
+
+static const struct refusal refuse_batched = {.failure = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                                                          .number = WEFT_RPC_INVALID_REQUEST,
+                                                          .message = "not allowed in a batch"}};
+
+static const struct refusal refuse_meta = {.failure = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                                                       .number = WEFT_RPC_INVALID_REQUEST,
+                                                       .message = "malformed meta"}};
+
+static const struct refusal refuse_server_id = {
+    .failure = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                .number = WEFT_RPC_INVALID_REQUEST,
+                .message = "ids beginning with $s are the server's"},
+    .hide_id = true};
+
+static const struct refusal refuse_live_id = {
+    .failure = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                .number = WEFT_RPC_INVALID_REQUEST,
+                .message = "a call with this id is in flight",
+                .reason = "weft.rpc.duplicate_id"},
+    .hide_id = true};
+
+static const struct refusal refuse_in_flight = {
+    .failure = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                .message = "too many calls in flight",
+                .reason = "weft.rpc.in_flight"}};
+
+static const struct refusal refuse_ungreeted = {
+    .failure = {.status = WEFT_STATUS_FAILED_PRECONDITION,
+                .message = "needs a greeting first",
+                .reason = "weft.rpc.not_greeted"}};
+
+static const struct refusal refuse_expired = {
+    .failure = {.status = WEFT_STATUS_DEADLINE_EXCEEDED, .executed = WEFT_RPC_EXECUTED_NO}};
+
+/* ---- batches ---- */
+
+static struct weft_rpc_batch *new_batch(struct weft_rpc_peer *peer)
+{
+    struct weft_rpc_batch *batch = weft__mem_alloc(peer->env->alloc, sizeof(*batch));
+    if (!batch)
+        return NULL;
+    *batch = (struct weft_rpc_batch){.env = peer->env, .peer = peer, .pending = 1};
+    weft__bytes_init(&batch->out, peer->env->alloc, SIZE_MAX);
+    return batch;
+}
+
+void weft__rpc_batch_add(struct weft_rpc_batch *batch, const struct weft_bytes *answer)
+{
+    int err = weft__bytes_error(answer);
+    if (err && batch->peer)
+        weft__rpc_peer_failed(batch->peer, err);
+    if (err)
+        return;
+    weft__bytes_append_byte(&batch->out, batch->out.len ? ',' : '[');
+    weft__bytes_append_slice(&batch->out, weft__bytes_slice(answer));
+}
+
+void weft__rpc_batch_leave(struct weft_rpc_batch *batch)
+{
+    WEFT_ASSERT(batch->pending > 0);
+    if (--batch->pending > 0)
+        return;
+    /* JSON-RPC 2.0 §6: no answers, no array. A failure to write one still has to be noticed. */
+    if (batch->peer && (batch->out.len || weft__bytes_error(&batch->out))) {
+        weft__bytes_append_byte(&batch->out, ']');
+        weft__rpc_peer_emit(batch->peer, &batch->out, WEFT_RPC_LANE_DATA);
+    }
+    weft__bytes_done(&batch->out);
+    weft__mem_free(batch->env->alloc, batch, sizeof(*batch));
+}
+
+/* ---- frames ---- */
+
+/* Answers with an error a frame that never became a call. */
+static void refuse(struct inbound *in, struct weft_slice id, const struct weft_rpc_failure *failure)
+{
+    struct weft_rpc_env *env = in->peer->env;
+    struct weft_bytes out = weft__rpc_env_take_out(env);
+    weft__jsonrpc_put_error(&out, id, failure);
+    ++env->counters.errors[failure->status];
+    ++in->peer->errors;
+    if (in->batch)
+        weft__rpc_batch_add(in->batch, &out);
+    else
+        weft__rpc_peer_emit(in->peer, &out, WEFT_RPC_LANE_DATA);
+    weft__rpc_env_return_out(env, &out);
+}
+
+static const struct weft_rpc_method *find_method(const struct inbound *in,
+                                                 const struct weft_rpc_frame *frame)
+{
+    const struct weft_rpc_method *builtin = NULL;
+    if (weft__rpc_name_is_reserved(frame->method))
+        builtin = weft__rpc_builtin_find(frame->method, frame->kind == WEFT_RPC_KIND_NOTIFY);
+    return builtin ? builtin : weft__rpc_registry_find(in->peer->env->registry, frame->method);
+}
+
+static bool has_server_id(const struct weft_rpc_frame *frame)
+{
+    struct weft_slice key = frame->id.key;
+    return key.len >= 3 && memcmp(key.ptr, "\"$s", 3) == 0;
+}
+
+/* True for the names of PROTOCOL §3; other reserved ones are ordinary in this respect. */
+static bool is_protocol_name(struct weft_slice name)
+{
+    return name.len >= 2 && memcmp(name.ptr, "$/", 2) == 0;
+}
+
+/* Why |frame|, a call or notification of |method|, may not start; NULL when it may. */
+static const struct refusal *judge(const struct inbound *in, const struct weft_rpc_frame *frame,
+                                   const struct weft_rpc_method *method)
+{
+    const struct weft_rpc_peer *peer = in->peer;
+    if (peer->is_server && has_server_id(frame))
+        return &refuse_server_id;
+    if (frame->id.key.len && weft__map_get(&peer->incoming, frame->id.key))
+        return &refuse_live_id;
+    /* PROTOCOL §9: `$/` methods are not allowed in a batch. */
+    if (in->batch && is_protocol_name(frame->method))
+        return &refuse_batched;
+    if (!method)
+        return &refuse_method;
+    if ((method->flags & WEFT_RPC_METHOD_GREETED) && !peer->greeted)
+        return &refuse_ungreeted;
+    if (peer->greeted && frame->meta.malformed)
+        return &refuse_meta;
+    if (peer->greeted && frame->meta.has_timeout && frame->meta.timeout_ms == 0)
+        return &refuse_expired;
+    /* Methods of the protocol pass: a cancellation makes room. */
+    if (peer->in_flight >= peer->env->limits.in_flight &&
+        !(method->flags & WEFT_RPC_METHOD_RESERVED))
+        return &refuse_in_flight;
+    return NULL;
+}
+
+static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
+                       const struct weft_rpc_method *method)
+{
+    struct weft_rpc_peer *peer = in->peer;
+    struct weft_rpc_call *call = weft__rpc_call_new(peer->env);
+    if (!call) {
+        weft__rpc_peer_failed(peer, WEFT_ERR_NOMEM);
+        return;
+    }
+    call->peer = peer;
+    call->method = method;
+    call->id = frame->id;
+    call->params = frame->params;
+    call->now_ns = in->now_ns;
+    if (peer->greeted) {
+        call->meta = frame->meta;
+        call->deadline_ns = weft__rpc_deadline(&frame->meta, in->now_ns);
+    }
+    if (frame->kind == WEFT_RPC_KIND_NOTIFY) {
+        ++peer->env->counters.notifications;
+    } else {
+        ++peer->env->counters.calls;
+        call->batch = in->batch;
+        if (in->batch)
+            ++in->batch->pending;
+    }
+    ++peer->calls;
+    weft__rpc_call_run(call);
+}
+
+static void receive_request(struct inbound *in, const struct weft_rpc_frame *frame)
+{
+    const struct weft_rpc_method *method = find_method(in, frame);
+    const struct refusal *refusal = judge(in, frame, method);
+    if (!refusal)
+        start_call(in, frame, method);
+    else if (frame->kind == WEFT_RPC_KIND_CALL)
+        refuse(in, refusal->hide_id ? (struct weft_slice){NULL, 0} : frame->id.raw,
+               &refusal->failure);
+}
+
+static void receive_frame(struct inbound *in, const struct weft_rpc_frame *frame)
+{
+    switch (frame->kind) {
+    case WEFT_RPC_KIND_INVALID:
+        ++in->peer->env->counters.invalid;
+        refuse(in, frame->id.raw, &frame->failure);
+        break;
+    case WEFT_RPC_KIND_CALL:
+    case WEFT_RPC_KIND_NOTIFY:
+        receive_request(in, frame);
+        break;
+    case WEFT_RPC_KIND_RESULT:
+    case WEFT_RPC_KIND_ERROR:
+        weft__rpc_peer_answered(in->peer, frame);
+        break;
+    }
+}
+
+static int receive_text(struct weft_rpc_peer *peer, struct weft_slice text,
+                        struct weft_arena *arena, uint64_t now_ns)
+{
+    struct weft_rpc_env *env = peer->env;
+    struct weft_rpc_decode_options options = {.hash_key = env->hash_key,
+                                              .text_is_utf8 = env->text_is_utf8,
+                                              .max_batch = env->limits.batch};
+    struct weft_rpc_message message;
+    int err = weft__jsonrpc_decode(text, arena, &options, &message);
+    if (err)
+        return err;
+    struct inbound in = {.peer = peer, .now_ns = now_ns};
+    if (message.batch) {
+        in.batch = new_batch(peer);
+        if (!in.batch)
+            return WEFT_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < message.count; ++i)
+        receive_frame(&in, &message.frames[i]);
+    if (in.batch)
+        weft__rpc_batch_leave(in.batch);
+    return 0;
+}
+
+int weft__rpc_peer_receive(struct weft_rpc_peer *peer, struct weft_slice message, uint64_t now_ns)
+{
+    struct weft_rpc_env *env = peer->env;
+    WEFT_ASSERT(!peer->receiving && !peer->closed);
+    peer->receiving = true;
+    /* A handler may make another peer of this environment receive; that one gets an arena of its
+     * own. */
+    bool nested = env->arena_lent;
+    struct weft_arena own;
+    struct weft_arena *arena = nested ? &own : &env->arena;
+    if (nested)
+        weft__arena_init(&own, env->alloc, env->arena.limit);
+    env->arena_lent = true;
+    int err = receive_text(peer, message, arena, now_ns);
+    if (err)
+        weft__rpc_peer_failed(peer, err);
+    if (nested) {
+        weft__arena_done(&own);
+    } else {
+        weft__arena_reset(arena);
+        env->arena_lent = false;
+    }
+    peer->receiving = false;
+    return peer->err;
+}

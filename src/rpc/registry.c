@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of methods. A name node holds a copy of its method, so that a lookup touches one. */
+#include "rpc/registry.h"
+
+struct registry_name {
+    struct weft_map_node node;
+    struct weft_rpc_method method;
+};
+
+void weft__rpc_registry_init(struct weft_rpc_registry *registry, const struct weft_alloc *alloc,
+                             struct weft_hash_key hash_key)
+{
+    registry->alloc = alloc;
+    registry->count = 0;
+    weft__map_init(&registry->names, alloc, hash_key);
+}
+
+void weft__rpc_registry_done(struct weft_rpc_registry *registry)
+{
+    struct weft_map_node *next;
+    for (struct weft_map_node *node = weft__map_first(&registry->names); node; node = next) {
+        next = weft__map_next(&registry->names, node);
+        struct registry_name *name = WEFT_CONTAINER_OF(node, struct registry_name, node);
+        weft__map_remove(&registry->names, node);
+        weft__mem_free(registry->alloc, name, sizeof(*name));
+    }
+    weft__map_done(&registry->names);
+}
+
+static bool has_prefix(struct weft_slice name, struct weft_slice prefix)
+{
+    return name.len >= prefix.len && memcmp(name.ptr, prefix.ptr, prefix.len) == 0;
+}
+
+bool weft__rpc_name_is_reserved(struct weft_slice name)
+{
+    return has_prefix(name, WEFT_SLICE_LIT("$/")) || has_prefix(name, WEFT_SLICE_LIT("rpc."));
+}
+
+static bool is_letter(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_name_byte(uint8_t c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == '/';
+}
+
+static bool name_is_valid(struct weft_slice name, unsigned flags)
+{
+    bool reserved = weft__rpc_name_is_reserved(name);
+    if (reserved != !!(flags & WEFT_RPC_METHOD_RESERVED))
+        return false;
+    if (name.len == 0 || name.len > WEFT_RPC_METHOD_NAME_MAX)
+        return false;
+    if (!is_letter(name.ptr[0]) && !reserved)
+        return false;
+    for (size_t i = 1; i < name.len; ++i) {
+        if (!is_name_byte(name.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+static int add_name(struct weft_rpc_registry *registry, const char *text,
+                    const struct weft_rpc_method *method)
+{
+    struct weft_slice key = weft__slice_str(text);
+    if (!method->handler || !name_is_valid(key, method->flags))
+        return WEFT_ERR_USAGE;
+    struct registry_name *name = weft__mem_zalloc(registry->alloc, sizeof(*name));
+    if (!name)
+        return WEFT_ERR_NOMEM;
+    name->method = *method;
+    int err = weft__map_add(&registry->names, &name->node, key);
+    if (err)
+        weft__mem_free(registry->alloc, name, sizeof(*name));
+    return err;
+}
+
+int weft__rpc_registry_add(struct weft_rpc_registry *registry, const struct weft_rpc_method *method)
+{
+    struct weft_rpc_method copy = *method;
+    copy.index = registry->count;
+    int err = add_name(registry, copy.name, &copy);
+    if (!err)
+        ++registry->count;
+    return err;
+}
+
+int weft__rpc_registry_add_all(struct weft_rpc_registry *registry,
+                               const struct weft_rpc_method *methods, size_t count)
+{
+    int err = 0;
+    for (size_t i = 0; i < count && !err; ++i)
+        err = weft__rpc_registry_add(registry, &methods[i]);
+    return err;
+}
+
+int weft__rpc_registry_alias(struct weft_rpc_registry *registry, const char *alias,
+                             const char *name)
+{
+    const struct weft_rpc_method *method = weft__rpc_registry_find(registry, weft__slice_str(name));
+    if (!method)
+        return WEFT_ERR_NOT_FOUND;
+    return add_name(registry, alias, method);
+}
+
+const struct weft_rpc_method *weft__rpc_registry_find(const struct weft_rpc_registry *registry,
+                                                      struct weft_slice name)
+{
+    struct weft_map_node *node = weft__map_get(&registry->names, name);
+    return node ? &WEFT_CONTAINER_OF(node, struct registry_name, node)->method : NULL;
+}
