@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening sockets, and what happens when accepting fails. */
+#include "io/backend.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, BACKOFF_MS = 50 };
+
+static void backoff_over(struct weft_timer *timer)
+{
+    struct weft_listener *listener = WEFT_CONTAINER_OF(timer, struct weft_listener, backoff);
+    if (listener->loop->ops->listener_arm(listener))
+        weft__loop_timer_start(listener->loop, timer, BACKOFF_MS);
+}
+
+static int bind_error(int sys)
+{
+    switch (sys) {
+    case EADDRINUSE:
+        return WEFT_ERR_BUSY;
+    case EACCES:
+    case EPERM:
+        return WEFT_ERR_DENIED;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return WEFT_ERR_UNAVAILABLE;
+    default:
+        return WEFT_ERR_SYSTEM;
+    }
+}
+
+static int bind_and_listen(int fd, const struct weft_address *address, unsigned flags)
+{
+    int one = 1;
+    int zero = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)))
+        return WEFT_ERR_SYSTEM;
+    if ((flags & WEFT_LISTENER_REUSEPORT) &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)))
+        return WEFT_ERR_SYSTEM;
+    /* The empty host means IPv4 too. */
+    if (address->u.any.sa_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+    if (bind(fd, &address->u.any, weft__address_len(address)) || listen(fd, BACKLOG))
+        return bind_error(errno);
+    return 0;
+}
+
+int weft__listener_open(struct weft_listener *listener, struct weft_loop *loop,
+                        const struct weft_address *address, unsigned flags,
+                        const struct weft_listener_callbacks *callbacks)
+{
+    int type = SOCK_STREAM | SOCK_CLOEXEC | loop->ops->socket_flags;
+    int fd = socket(address->u.any.sa_family, type, 0);
+    if (fd < 0)
+        return bind_error(errno);
+    *listener = (struct weft_listener){
+        .loop = loop, .callbacks = callbacks, .fd = fd, .flags = flags & WEFT_LISTENER_REUSEPORT};
+    weft__list_init(&listener->node);
+    weft__timer_init(&listener->backoff, backoff_over);
+    int err = bind_and_listen(fd, address, flags);
+    if (!err)
+        err = loop->ops->listener_arm(listener);
+    if (err) {
+        (void)close(fd);
+        return err;
+    }
+    loop->stats.open_handles++;
+    return 0;
+}
+
+int weft__listener_address(const struct weft_listener *listener, struct weft_address *ret_address)
+{
+    struct weft_address address = {0};
+    socklen_t len = sizeof(address);
+    if (getsockname(listener->fd, &address.u.any, &len))
+        return WEFT_ERR_SYSTEM;
+    *ret_address = address;
+    return 0;
+}
+
+void weft__listener_accepted(struct weft_listener *listener, int fd,
+                             const struct weft_address *peer)
+{
+    if (listener->flags & WEFT_LISTENER_CLOSING) {
+        (void)close(fd);
+        return;
+    }
+    listener->loop->stats.accepts++;
+    listener->callbacks->on_accept(listener, fd, peer);
+}
+
+void weft__listener_failed(struct weft_listener *listener, int sys)
+{
+    if (listener->flags & WEFT_LISTENER_CLOSING)
+        return;
+    /* The connection that was to be accepted is gone already: the next may be fine. */
+    bool at_once =
+        sys == 0 || sys == ECONNABORTED || sys == EINTR || sys == EAGAIN || sys == EPROTO;
+    if (at_once && !listener->loop->ops->listener_arm(listener))
+        return;
+    listener->loop->stats.accept_waits++;
+    weft__loop_timer_start(listener->loop, &listener->backoff, BACKOFF_MS);
+}
+
+void weft__listener_close(struct weft_listener *listener)
+{
+    WEFT_ASSERT(!(listener->flags & WEFT_LISTENER_CLOSING));
+    listener->flags |= WEFT_LISTENER_CLOSING;
+    weft__timer_stop(&listener->loop->timers, &listener->backoff);
+    listener->loop->ops->listener_close(listener);
+}
+
+void weft__listener_finish(struct weft_listener *listener)
+{
+    (void)close(listener->fd);
+    listener->fd = -1;
+    weft__list_push(&listener->loop->closed_listeners, &listener->node);
+}
