@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walks over the stored log, a page at a time, for one request each:
+ *
+ *   OPEN     operations from the client's version to where the history begins, then the history's
+ *   SUBMIT   the operation is transformed over them, then submitted as if it were newer
+ *   FETCH    they are applied from the beginning up to the version asked for
+ *   HISTORY  they are listed
+ */
+#include "hub/document.h"
+
+#include "hub/answers.h"
+#include "hub/internal.h"
+
+struct weft_doc_job {
+    struct weft_list node;
+    struct weft_document *document;
+    struct weft_doc_request *request;
+    const struct weft_ot_type *type;
+    struct weft_store_request read;
+    struct weft_json_writer w; /* OPEN, HISTORY: into request->result */
+    uint64_t cursor;           /* operations up to here are done */
+    uint64_t to;               /* and have to be done up to here */
+    size_t written;            /* OPEN, HISTORY: bytes of operations written */
+    void *content;             /* FETCH */
+    bool full;                 /* no more fits the answer */
+    struct weft_ot_error error;
+};
+
+static void job_end(struct weft_doc_job *job)
+{
+    weft__list_remove(&job->node);
+    job->type->doc_free(job->content);
+    weft__mem_free(job->document->hub->options.alloc, job, sizeof(*job));
+}
+
+static void job_fail(struct weft_doc_job *job, int err)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    if (job->error.status)
+        weft__doc_request_fail(request, job->error.status, "weft.doc.op_invalid",
+                               job->error.message);
+    else if (err == WEFT_ERR_NOT_FOUND)
+        weft__doc_request_fail(request, WEFT_STATUS_OUT_OF_RANGE, "weft.doc.version_unknown",
+                               "that part of the history is gone");
+    else
+        weft__doc_request_fail(request, weft_status_from_err(err), NULL, weft_err_message(err));
+    job_end(job);
+    weft__document_answer(document, request);
+}
+
+static void job_read(struct weft_doc_job *job);
+
+/* The answer of a fetch: |content| is what the document was at |version|. */
+static void answer_fetch(struct weft_document *document, struct weft_doc_request *request,
+                         const struct weft_ot_type *type, void *content, uint64_t version)
+{
+    struct weft_json_writer w;
+    weft__answer_begin(&w, document, &request->result);
+    weft__json_key(&w, "type");
+    weft__json_put_str(&w, type->name);
+    weft__json_key(&w, "version");
+    weft__json_put_u64(&w, version);
+    weft__json_key(&w, "snapshot");
+    type->doc_write(content, &w);
+    weft__json_end_object(&w);
+    if (weft__bytes_error(&request->result))
+        weft__doc_request_fail(request, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory",
+                               "out of memory");
+    weft__document_answer(document, request);
+}
+
+void weft__document_fetch(struct weft_document *document, struct weft_doc_request *request)
+{
+    if (request->has_version && request->version > document->committed_version) {
+        weft__doc_request_fail(request, WEFT_STATUS_OUT_OF_RANGE, "weft.doc.version_unknown",
+                               "no such version yet");
+        weft__document_answer(document, request);
+    } else if (request->has_version && request->version < document->committed_version) {
+        weft__document_query(document, request);
+    } else {
+        answer_fetch(document, request, document->type, document->committed,
+                     document->committed_version);
+    }
+}
+
+/* The walk of an open has reached the history: the rest is there. */
+static void open_done(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    if (document->state != WEFT_DOC_STATE_READY || job->full ||
+        weft__document_pending(document, weft__doc_request_client(request))) {
+        /* The document was read anew, an operation of this client is on its way, or there are too
+         * many to send: begins again, in the last case for a snapshot. */
+        request->has_version = request->has_version && !job->full;
+        weft__bytes_clear(&request->result);
+        job_end(job);
+        weft__document_request(document, request);
+        return;
+    }
+    while (job->cursor < document->committed_version) {
+        struct weft_doc_op *op = weft__history_get(&document->history, ++job->cursor);
+        struct weft_record_op record = weft__doc_op_record(op);
+        weft__answer_op(&job->w, &record, job->cursor, op->time_ms,
+                        weft__doc_request_client(request));
+    }
+    weft__json_end_array(&job->w);
+    weft__answer_state(&job->w, document, weft__doc_request_client(request));
+    weft__json_end_object(&job->w);
+    job_end(job);
+    weft__document_subscribe(document, request);
+}
+
+static void history_done(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    weft__json_end_array(&job->w);
+    weft__json_key(&job->w, "version");
+    weft__json_put_u64(&job->w, document->committed_version);
+    weft__json_key(&job->w, "more");
+    weft__json_put_bool(&job->w, job->cursor < document->committed_version);
+    weft__json_end_object(&job->w);
+    if (weft__bytes_error(&request->result))
+        weft__doc_request_fail(request, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory",
+                               "out of memory");
+    job_end(job);
+    weft__document_answer(document, request);
+}
+
+static void job_done(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    switch (request->kind) {
+    case WEFT_DOC_OPEN:
+        open_done(job);
+        break;
+    case WEFT_DOC_SUBMIT:
+        request->version = job->cursor;
+        job_end(job);
+        weft__document_request(document, request);
+        break;
+    case WEFT_DOC_FETCH:
+        answer_fetch(document, request, job->type, job->content, job->cursor);
+        job_end(job);
+        break;
+    default:
+        history_done(job);
+        break;
+    }
+}
+
+/* Where the walk ends; for opens and submits the history may have moved on meanwhile. */
+static uint64_t job_target(struct weft_doc_job *job)
+{
+    enum weft_doc_request_kind kind = job->request->kind;
+    bool moving = kind == WEFT_DOC_OPEN || kind == WEFT_DOC_SUBMIT;
+    if (moving && job->document->state == WEFT_DOC_STATE_READY)
+        job->to = WEFT_MAX(job->to, job->document->history.base);
+    return job->to;
+}
+
+static int parse_op(struct weft_doc_job *job, struct weft_slice json, void **ret_op)
+{
+    struct weft_hub *hub = job->document->hub;
+    const struct weft_json *value;
+    weft__arena_reset(&hub->arena);
+    int err = weft__json_parse(json, &hub->arena, NULL, NULL, &value);
+    if (!err)
+        err = job->type->op_parse(hub->options.alloc, value, ret_op, NULL);
+    return err && err != WEFT_ERR_NOMEM ? WEFT_ERR_CORRUPT : err;
+}
+
+static int step_submit(struct weft_doc_job *job, const struct weft_record_op *record)
+{
+    void *other;
+    void *moved;
+    int err = parse_op(job, record->op, &other);
+    if (err)
+        return err;
+    err = job->type->op_transform(job->document->hub->options.alloc, job->request->op, other,
+                                  WEFT_OT_SIDE_LEFT, &moved, &job->error);
+    job->type->op_free(other);
+    if (err)
+        return err;
+    job->type->op_free(job->request->op);
+    job->request->op = moved;
+    return 0;
+}
+
+static int step_fetch(struct weft_doc_job *job, const struct weft_record_op *record)
+{
+    void *op;
+    int err = parse_op(job, record->op, &op);
+    if (err)
+        return err;
+    err = job->type->doc_apply(job->content, op, NULL);
+    job->type->op_free(op);
+    return err && err != WEFT_ERR_NOMEM ? WEFT_ERR_CORRUPT : err;
+}
+
+/* Writes one operation unless the answer is full. */
+static int step_write(struct weft_doc_job *job, const struct weft_record_op *record,
+                      uint64_t time_ms)
+{
+    job->written += record->op.len;
+    job->full = job->full || job->written > WEFT_DOC_BEHIND_BYTES;
+    if (job->full)
+        return 0;
+    struct weft_slice own = job->request->kind == WEFT_DOC_OPEN
+                                ? weft__doc_request_client(job->request)
+                                : weft__slice(NULL, 0);
+    weft__answer_op(&job->w, record, job->cursor + 1, time_ms, own);
+    return 0;
+}
+
+static int step(struct weft_doc_job *job, const struct weft_record_op *record, uint64_t time_ms)
+{
+    switch (job->request->kind) {
+    case WEFT_DOC_SUBMIT:
+        return step_submit(job, record);
+    case WEFT_DOC_FETCH:
+        return step_fetch(job, record);
+    default:
+        return step_write(job, record, time_ms);
+    }
+}
+
+static int walk_record(struct weft_doc_job *job, struct weft_slice content)
+{
+    struct weft_record_reader reader;
+    struct weft_record_head head;
+    struct weft_record_op op;
+    int err = weft__record_open(&reader, content, &head);
+    uint64_t version = head.first;
+    while (!err && job->cursor < job->to && !job->full &&
+           (err = weft__record_next(&reader, &op)) > 0) {
+        err = 0;
+        version++;
+        if (version <= job->cursor)
+            continue;
+        err = version == job->cursor + 1 ? step(job, &op, head.time_ms) : WEFT_ERR_CORRUPT;
+        if (!err && !job->full)
+            job->cursor = version;
+    }
+    return err;
+}
+
+static void page_read(struct weft_store_request *read)
+{
+    struct weft_doc_job *job = WEFT_CONTAINER_OF(read, struct weft_doc_job, read);
+    uint64_t before = job->cursor;
+    int err = read->result;
+    struct weft_list *node;
+    while (!read->result && (node = weft__list_pop(&read->u.read.ret_records))) {
+        struct weft_store_record *record = WEFT_CONTAINER_OF(node, struct weft_store_record, node);
+        if (!err)
+            err = walk_record(job, weft__buf_slice(record->content));
+        weft__store_record_free(job->document->hub->options.alloc, record);
+    }
+    if (!err && job->cursor == before && !job->full)
+        err = WEFT_ERR_NOT_FOUND;
+    if (err)
+        job_fail(job, err);
+    else if (job->full || job->cursor >= job_target(job))
+        job_done(job);
+    else
+        job_read(job);
+}
+
+static void job_read(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    job->read = (struct weft_store_request){
+        .kind = WEFT_STORE_READ,
+        .exec = document->hub->options.exec,
+        .done = page_read,
+        .key = weft__doc_key_store(&document->key),
+        .u.read = {.from = job->cursor, .to = job->to, .max_bytes = WEFT_DOC_PAGE_BYTES},
+    };
+    weft__store_submit(document->hub->options.store, &job->read);
+}
+
+/* From where to where, and what has to be ready before the first page. */
+static int job_start(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    switch (request->kind) {
+    case WEFT_DOC_FETCH:
+        job->to = request->version;
+        return job->type->doc_new(document->hub->options.alloc, NULL, &job->content, NULL);
+    case WEFT_DOC_HISTORY:
+        job->cursor = WEFT_MIN(request->from, document->committed_version);
+        job->to = job->cursor + WEFT_MIN(request->limit, document->committed_version - job->cursor);
+        break;
+    default:
+        job->cursor = request->version;
+        job->to = document->history.base;
+        break;
+    }
+    if (request->kind != WEFT_DOC_SUBMIT) {
+        weft__answer_begin(&job->w, document, &request->result);
+        weft__json_key(&job->w, "ops");
+        weft__json_begin_array(&job->w);
+    }
+    return 0;
+}
+
+void weft__document_query(struct weft_document *document, struct weft_doc_request *request)
+{
+    struct weft_doc_job *job = weft__mem_zalloc(document->hub->options.alloc, sizeof(*job));
+    if (!job) {
+        weft__doc_request_fail(request, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory",
+                               "out of memory");
+        weft__document_answer(document, request);
+        return;
+    }
+    job->document = document;
+    job->request = request;
+    job->type = document->type;
+    weft__list_push(&document->jobs, &job->node);
+    int err = job_start(job);
+    if (err)
+        job_fail(job, err);
+    else if (job->cursor >= job->to)
+        job_done(job);
+    else
+        job_read(job);
+}
+
+void weft__document_query_forget(struct weft_document *document, unsigned worker, uint64_t id)
+{
+    WEFT_LIST_EACH (node, &document->jobs) {
+        struct weft_doc_request *request =
+            WEFT_CONTAINER_OF(node, struct weft_doc_job, node)->request;
+        if (request->kind == WEFT_DOC_OPEN && request->worker == worker &&
+            request->subscription == id)
+            request->subscription = 0;
+    }
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hub: documents as a service on RPC, one hub a worker. Every document belongs to one worker (a
+ * hash of its name), whose hub holds it as an actor; the hub of each worker with subscribers holds
+ * a relay for it. Hubs talk through the mesh alone.
+ *
+ *   connection ─► doc.submit ─► service ── request ──► document (owner): transform, append, commit
+ *                    (its worker)  ▲                        │
+ *   connection ◄── doc.op ◄── relay ◄────── delivery ◄──────┘   one a worker with subscribers
+ *
+ *   hub.h            this page                        document.h      the actor, owner's side
+ *   service.c        the methods doc.*                document_load   opening from the store
+ *   params.h         reading their parameters         document_submit transform, append, commit
+ *   answers.h        writing answers, notifications   document_query  catch-up, fetch, history
+ *   relay.h          subscribers of one worker        document_presence
+ *   mesh.h           links between workers            history.h       recent operations
+ *   request.h        what travels on them             record.h snapshot.h client_table.h  stored
+ *
+ * **Thread:** a hub belongs to its worker.
+ */
+#ifndef WEFT_HUB_HUB_H
+#define WEFT_HUB_HUB_H
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "hub/mesh.h"
+#include "port/clock.h"
+#include "port/crypto.h"
+#include "port/log.h"
+#include "port/store.h"
+#include "rpc/registry.h"
+
+struct weft_hub;
+
+struct weft_hub_options {
+    const struct weft_alloc *alloc; /* thread-safe */
+    struct weft_store *store;
+    struct weft_mesh_port *port; /* bound to this hub by its owner: weft__mesh_port_bind */
+    const struct weft_exec *exec;
+    const struct weft_clock *clock;
+    const struct weft_crypto *crypto;
+    const struct weft_log *log;    /* may be NULL */
+    struct weft_hash_key hash_key; /* the same for all hubs of a process: it also picks owners */
+    size_t max_document;           /* bytes of content; 0 = WEFT_HUB_MAX_DOCUMENT */
+    uint64_t idle_ns;              /* a document unused for so long leaves memory; 0 = 30 s */
+};
+
+enum {
+    WEFT_HUB_MAX_DOCUMENT = 1024 * 1024, /* bytes */
+    WEFT_HUB_MAX_DOCUMENTS = 100000,     /* in memory, a worker */
+    WEFT_HUB_MAX_SUBSCRIPTIONS = 256,    /* documents open on one connection */
+    WEFT_HUB_MAX_UNSENT = 1024 * 1024,   /* bytes; a subscriber with more unsent has lagged */
+};
+
+/* What a hub did since it was made. */
+struct weft_hub_stats {
+    uint64_t documents; /* in memory now */
+    uint64_t opens;
+    uint64_t submits;    /* operations that reached their owner */
+    uint64_t commits;    /* operations made durable */
+    uint64_t refused;    /* operations refused by the owner */
+    uint64_t deliveries; /* operations handed to subscribers */
+    uint64_t presence;   /* presence updates that reached the owner */
+    uint64_t lagged;     /* subscribers dropped because they lagged */
+};
+
+/* A hub. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__hub_new(const struct weft_hub_options *options, struct weft_hub **ret_hub);
+
+/* Frees the hub and its documents. All members are gone and no request is at the store any more:
+ * weft__hub_busy has become false. NULL is allowed. */
+void weft__hub_free(struct weft_hub *hub);
+
+/* Adds the methods doc.* to |registry|, to be called by peers whose user is a struct
+ * weft_hub_member. **Errors:** those of weft__rpc_registry_add. */
+WEFT_MUST_USE int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry);
+
+/* Sends what was gathered during a tick: presence. Called once at its end, before the mesh. */
+void weft__hub_flush(struct weft_hub *hub);
+
+/* Housekeeping: idle documents leave memory. Called about once a second. */
+void weft__hub_tick(struct weft_hub *hub, uint64_t now_ns);
+
+/* True while the store works for this hub or answers are on their way to it: it, and the peers'
+ * environment, must not be freed then. */
+bool weft__hub_busy(const struct weft_hub *hub);
+
+/* **Lifetime:** the hub's. */
+const struct weft_hub_stats *weft__hub_stats(const struct weft_hub *hub);
+
+/* ---- Members: the connections of this worker, as the hub sees them. ---- */
+
+struct weft_hub_member;
+
+struct weft_hub_member_ops {
+    /* Sends |frame|, a whole unmasked WebSocket text frame; takes a reference if it keeps it. */
+    void (*send)(struct weft_hub_member *member, struct weft_buf *frame);
+    /* Bytes handed over and not yet sent. */
+    size_t (*unsent)(const struct weft_hub_member *member);
+    /* The member has, or no longer has, presence in a document: its liveness is watched more
+     * closely (docs/protocol/documents.md, "Presence"). */
+    void (*present)(struct weft_hub_member *member, bool present);
+};
+
+/* Embedded in the connection. */
+struct weft_hub_member {
+    struct weft_hub *hub;
+    const struct weft_hub_member_ops *ops;
+    struct weft_slice tenant;       /* of the principal; both outlive the member */
+    struct weft_slice sub;          /* who it is */
+    struct weft_list subscriptions; /* struct weft_subscription, by member */
+    unsigned subscription_count;
+    unsigned present_count; /* subscriptions with presence */
+};
+
+void weft__hub_member_init(struct weft_hub_member *member, struct weft_hub *hub,
+                           const struct weft_hub_member_ops *ops, struct weft_slice tenant,
+                           struct weft_slice sub);
+
+/* The connection is gone: all its documents are closed and its presence ends at once. */
+void weft__hub_member_done(struct weft_hub_member *member);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages to the RPC peer, and watching. */
+#include "session/session.h"
+
+#include "ws/conn.h"
+
+const char *const weft__session_protocols[] = {"weft.v1.json", NULL};
+
+static void peer_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
+{
+    struct weft_session *session = ctx;
+    session->events->send(session->events_ctx, message, lane);
+}
+
+static void peer_failed(void *ctx, int err)
+{
+    struct weft_session *session = ctx;
+    session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));
+}
+
+static uint64_t wheel_now_ns(const struct weft_session *session)
+{
+    return session->peer.env->wheel->now_ms * WEFT_NS_PER_MS;
+}
+
+static void timer_due(struct weft_timer *timer)
+{
+    struct weft_session *session = WEFT_CONTAINER_OF(timer, struct weft_session, timer);
+    uint64_t now_ns = wheel_now_ns(session);
+    if (now_ns > session->heard_ns &&
+        now_ns - session->heard_ns >= WEFT_SESSION_DEAD_MS * WEFT_NS_PER_MS) {
+        session->watched = false;
+        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_ABNORMAL, "silent");
+        return;
+    }
+    weft__timer_start(session->peer.env->wheel, timer,
+                      now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS);
+    if (weft__rpc_peer_ping(&session->peer))
+        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, "out of memory");
+}
+
+void weft__session_init(struct weft_session *session, const struct weft_session_options *options)
+{
+    static const struct weft_rpc_peer_events peer_events = {
+        .send = peer_send,
+        .failed = peer_failed,
+    };
+    *session = (struct weft_session){
+        .events = options->events,
+        .events_ctx = options->events_ctx,
+    };
+    const struct weft_rpc_peer_options peer = {
+        .is_server = options->is_server,
+        .session = options->name,
+        .events = &peer_events,
+        .events_ctx = session,
+        .user = options->user,
+    };
+    weft__rpc_peer_init(&session->peer, options->env, &peer);
+    weft__timer_init(&session->timer, timer_due);
+}
+
+void weft__session_done(struct weft_session *session)
+{
+    weft__timer_stop(session->peer.env->wheel, &session->timer);
+    weft__rpc_peer_done(&session->peer);
+}
+
+void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opcode,
+                           struct weft_slice data, uint64_t now_ns)
+{
+    session->heard_ns = now_ns;
+    if (opcode != WEFT_WS_OPCODE_TEXT) {
+        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_UNSUPPORTED,
+                                "this wire is text");
+        return;
+    }
+    int err = weft__rpc_peer_receive(&session->peer, data, now_ns);
+    if (err)
+        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));
+}
+
+void weft__session_watch(struct weft_session *session, bool watch, uint64_t now_ns)
+{
+    if (session->watched == watch || (watch && !session->peer.greeted))
+        return;
+    session->watched = watch;
+    if (watch) {
+        session->heard_ns = now_ns;
+        weft__timer_start(session->peer.env->wheel, &session->timer,
+                          now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS);
+    } else {
+        weft__timer_stop(session->peer.env->wheel, &session->timer);
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One peer's session: joins the messages of a WebSocket to the RPC peer behind them, chooses the
+ * wire, and watches whether the other side is alive, without I/O.
+ *
+ *   transport ── message ──► session ─► rpc peer ─► handlers
+ *             ◄── events.send ─────────────┘
+ *
+ * The wires are subprotocols (docs/protocol/README.md, "Transport"): "weft.v1.json", and without
+ * any plain JSON-RPC 2.0 for clients that know nothing of weft.
+ *
+ * *Watching*: as long as a peer has presence somewhere, both sides send `$/ping` every 5 s. Nothing
+ * heard for 10 s means that the connection is cut without a word, and the owner ends it.
+ *
+ * **Thread:** that of the environment.
+ */
+#ifndef WEFT_SESSION_SESSION_H
+#define WEFT_SESSION_SESSION_H
+
+#include "rpc/peer.h"
+#include "ws/frame.h"
+
+/* The subprotocols, best first; NULL-terminated. */
+extern const char *const weft__session_protocols[];
+
+enum {
+    WEFT_SESSION_PING_MS = 5000,  /* between two pings of a watched peer */
+    WEFT_SESSION_DEAD_MS = 10000, /* silence after which it is given up */
+};
+
+struct weft_session_events {
+    /* As in struct weft_rpc_peer_events. */
+    void (*send)(void *ctx, struct weft_slice message, enum weft_rpc_lane lane);
+    /* The connection should be closed with |code|, but not in here: a message of a kind the wire
+     * does not have (1003), no memory (1011), a peer that is silent (1006: without a word). */
+    void (*failed)(void *ctx, unsigned code, const char *reason);
+};
+
+struct weft_session {
+    struct weft_rpc_peer peer;
+    const struct weft_session_events *events;
+    void *events_ctx;
+    struct weft_timer timer;
+    uint64_t heard_ns; /* when the last message came */
+    bool watched;
+};
+
+struct weft_session_options {
+    struct weft_rpc_env *env; /* outlives the session */
+    bool is_server;
+    const char *name; /* server: of the session, told in the greeting; copied */
+    const struct weft_session_events *events;
+    void *events_ctx;
+    void *user; /* for handlers: weft__rpc_call_user */
+};
+
+void weft__session_init(struct weft_session *session, const struct weft_session_options *options);
+
+/* The connection is gone. Not inside a callback of the session. */
+void weft__session_done(struct weft_session *session);
+
+/* Takes one message. |now_ns| is the monotonic time. */
+void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opcode,
+                           struct weft_slice data, uint64_t now_ns);
+
+/* Starts or ends watching. A peer that did not greet knows no `$/ping` and is not watched: its
+ * transport's pings have to do. */
+void weft__session_watch(struct weft_session *session, bool watch, uint64_t now_ns);
+
+#endif

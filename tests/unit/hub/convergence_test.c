@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Many replicas edit one document at random while connections are cut, submits are resent, appends
+ * fail with or without having been carried out, and the hubs restart. In the end every replica, and
+ * the server, hold the same text, and every operation was applied exactly once: each operation
+ * inserts one letter that its author counts.
+ */
+#include "lib/hub_world.h"
+#include "lib/test.h"
+#include "ot/type.h"
+
+enum { REPLICAS = 5, STEPS = 600, ROUNDS = 30, OP_TEXT = 256 };
+
+struct replica {
+    struct test_world *world;
+    struct test_peer *peer; /* NULL while cut */
+    char client[16];
+    char epoch[32];
+    void *content;      /* with the operation in flight applied */
+    void *inflight;     /* submitted, not acknowledged; transformed over what came since */
+    char sent[OP_TEXT]; /* its JSON at |sent_version| */
+    uint64_t sent_version;
+    uint64_t version;
+    uint64_t seq;
+    unsigned inserted; /* letters inserted and acknowledged */
+    bool open;
+};
+
+static const struct weft_ot_type *const type = &weft__ot_text;
+
+static void *parse_op(const struct weft_json *json)
+{
+    void *op;
+    assert_ok(type->op_parse(weft_alloc_default(), json, &op, NULL));
+    return op;
+}
+
+static void say_open(struct replica *r)
+{
+    r->open = false;
+    if (r->content)
+        peer_say(r->peer,
+                 "{\"jsonrpc\":\"2.0\",\"id\":\"open\",\"method\":\"doc.open\",\"params\":{\"doc\":"
+                 "\"d\",\"client\":\"%s\",\"epoch\":\"%s\",\"version\":%llu}}",
+                 r->client, r->epoch, (unsigned long long)r->version);
+    else
+        peer_say(r->peer,
+                 "{\"jsonrpc\":\"2.0\",\"id\":\"open\",\"method\":\"doc.open\",\"params\":{\"doc\":"
+                 "\"d\",\"client\":\"%s\",\"create\":true}}",
+                 r->client);
+}
+
+static void say_submit(struct replica *r)
+{
+    struct weft_bytes out;
+    struct weft_json_writer w;
+    weft__bytes_init(&out, weft_alloc_default(), OP_TEXT - 1);
+    weft__json_writer_init(&w, &out);
+    type->op_write(r->inflight, &w);
+    assert_ok(weft__bytes_error(&out));
+    memcpy(r->sent, out.ptr, out.len);
+    r->sent[out.len] = '\0';
+    weft__bytes_done(&out);
+    r->sent_version = r->version;
+    peer_say(r->peer,
+             "{\"jsonrpc\":\"2.0\",\"id\":\"submit\",\"method\":\"doc.submit\",\"params\":{\"doc\":"
+             "\"d\",\"epoch\":\"%s\",\"client\":\"%s\",\"seq\":%llu,\"version\":%llu,\"op\":%s}}",
+             r->epoch, r->client, (unsigned long long)r->seq, (unsigned long long)r->version,
+             r->sent);
+}
+
+/* Somebody else's operation: ours goes first where both insert at one place, as on the server. */
+static void apply_remote(struct replica *r, const struct weft_json *json, uint64_t version)
+{
+    void *remote = parse_op(json);
+    assert_int_equal(version, r->version + 1);
+    r->version = version;
+    if (r->inflight) {
+        void *ours;
+        void *theirs;
+        assert_ok(type->op_transform(weft_alloc_default(), r->inflight, remote, WEFT_OT_SIDE_LEFT,
+                                     &ours, NULL));
+        assert_ok(type->op_transform(weft_alloc_default(), remote, r->inflight, WEFT_OT_SIDE_RIGHT,
+                                     &theirs, NULL));
+        type->op_free(r->inflight);
+        type->op_free(remote);
+        r->inflight = ours;
+        remote = theirs;
+    }
+    assert_ok(type->doc_apply(r->content, remote, NULL));
+    type->op_free(remote);
+}
+
+static void acknowledged(struct replica *r, uint64_t version)
+{
+    assert_non_null(r->inflight);
+    assert_int_equal(version, r->version + 1);
+    r->version = version;
+    type->op_free(r->inflight);
+    r->inflight = NULL;
+    r->inserted++;
+}
+
+static uint64_t number(const struct weft_json *object, const char *key)
+{
+    uint64_t value;
+    assert_true(weft__json_u53(weft__json_get(object, key), &value));
+    return value;
+}
+
+static void take_open(struct replica *r, const struct weft_json *result)
+{
+    const struct weft_json *ops = weft__json_get(result, "ops");
+    if (!ops) {
+        struct weft_slice epoch = weft__json_string(weft__json_get(result, "epoch"));
+        assert_null(r->content);
+        snprintf(r->epoch, sizeof(r->epoch), "%.*s", (int)epoch.len, (const char *)epoch.ptr);
+        assert_ok(type->doc_new(weft_alloc_default(), weft__json_get(result, "snapshot"),
+                                &r->content, NULL));
+        r->version = number(result, "version");
+    }
+    WEFT_JSON_EACH (op, ops) {
+        if (weft__json_get(op, "seq"))
+            acknowledged(r, number(op, "version"));
+        else
+            apply_remote(r, weft__json_get(op, "op"), number(op, "version"));
+    }
+    assert_int_equal(r->version, number(result, "version"));
+    r->open = true;
+    if (r->inflight)
+        say_submit(r);
+}
+
+static void take_error(struct replica *r, const struct weft_json *error)
+{
+    const struct weft_json *code = weft__json_get(weft__json_get(error, "data"), "code");
+    /* A submit from before the document was closed finds it closed. */
+    bool closed =
+        weft__json_string_is(code, "failed_precondition") || weft__json_string_is(code, "aborted");
+    assert_true(closed || weft__json_string_is(code, "unavailable"));
+    if (r->open && !closed)
+        say_submit(r);
+}
+
+static void take(struct replica *r, const char *text)
+{
+    struct weft_arena arena;
+    const struct weft_json *message;
+    weft__arena_init(&arena, weft_alloc_default(), SIZE_MAX);
+    assert_ok(weft__json_parse(weft__slice_str(text), &arena, NULL, NULL, &message));
+    const struct weft_json *params = weft__json_get(message, "params");
+    const struct weft_json *error = weft__json_get(message, "error");
+    const struct weft_json *result = weft__json_get(message, "result");
+    const struct weft_json *id = weft__json_get(message, "id");
+    if (weft__json_string_is(weft__json_get(message, "method"), "doc.op"))
+        apply_remote(r, weft__json_get(params, "op"), number(params, "version"));
+    else if (weft__json_string_is(weft__json_get(message, "method"), "doc.closed"))
+        say_open(r);
+    else if (weft__json_string_is(id, "open") && result)
+        take_open(r, result);
+    else if (weft__json_string_is(id, "open"))
+        say_open(r);
+    else if (error)
+        take_error(r, error);
+    else if (r->open && r->inflight)
+        acknowledged(r, number(result, "version"));
+    weft__arena_done(&arena);
+}
+
+static bool hear_all(struct replica *replicas)
+{
+    bool heard = false;
+    const char *text;
+    for (unsigned i = 0; i < REPLICAS; i++) {
+        while (replicas[i].peer && (text = peer_hear(replicas[i].peer))) {
+            char *copy = strdup(text);
+            take(&replicas[i], copy);
+            free(copy);
+            heard = true;
+        }
+    }
+    return heard;
+}
+
+/* Inserts one letter of the author's own at random. */
+static void edit(struct replica *r, struct test_random *rng)
+{
+    char json[OP_TEXT];
+    struct weft_arena arena;
+    const struct weft_json *value;
+    uint64_t length = type->doc_length(r->content);
+    uint64_t at = test_random_below(rng, length + 1);
+    if (at)
+        snprintf(json, sizeof(json), "[%llu,\"%c\"]", (unsigned long long)at, r->client[0]);
+    else
+        snprintf(json, sizeof(json), "[\"%c\"]", r->client[0]);
+    weft__arena_init(&arena, weft_alloc_default(), SIZE_MAX);
+    assert_ok(weft__json_parse(weft__slice_str(json), &arena, NULL, NULL, &value));
+    r->inflight = parse_op(value);
+    weft__arena_done(&arena);
+    assert_ok(type->doc_apply(r->content, r->inflight, NULL));
+    r->seq++;
+    say_submit(r);
+}
+
+static void cut(struct replica *r)
+{
+    peer_disconnect(r->peer);
+    r->peer = NULL;
+    r->open = false;
+}
+
+static void connect(struct replica *r, struct test_random *rng)
+{
+    r->peer = world_connect(r->world, (unsigned)test_random_below(rng, 2));
+    say_open(r);
+}
+
+static void restart(struct test_world *world, struct replica *replicas)
+{
+    for (unsigned i = 0; i < REPLICAS; i++)
+        if (replicas[i].peer)
+            cut(&replicas[i]);
+    world_restart(world);
+}
+
+static void step(struct test_world *world, struct replica *replicas, struct test_random *rng)
+{
+    struct replica *r = &replicas[test_random_below(rng, REPLICAS)];
+    if (test_random_one_in(rng, 60))
+        world_fail_append(world, 1, test_random_one_in(rng, 2) ? WEFT_ERR_STORE : WEFT_ERR_CONFLICT,
+                          test_random_one_in(rng, 2));
+    if (test_random_one_in(rng, 150))
+        restart(world, replicas);
+    if (!r->peer)
+        connect(r, rng);
+    else if (test_random_one_in(rng, 12))
+        cut(r);
+    else if (r->open && !r->inflight)
+        edit(r, rng);
+    /* A connection must be able to go before its answers came. */
+    if (test_random_one_in(rng, 3))
+        hear_all(replicas);
+}
+
+static char *text_of(void *doc)
+{
+    struct weft_bytes out;
+    struct weft_json_writer w;
+    weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
+    weft__json_writer_init(&w, &out);
+    type->doc_write(doc, &w);
+    weft__bytes_append_byte(&out, '\0');
+    assert_ok(weft__bytes_error(&out));
+    char *text = strdup((char *)out.ptr);
+    weft__bytes_done(&out);
+    return text;
+}
+
+static void finish(struct test_world *world, struct replica *replicas, struct test_random *rng)
+{
+    for (unsigned i = 0; i < REPLICAS; i++)
+        if (!replicas[i].peer)
+            connect(&replicas[i], rng);
+    while (hear_all(replicas))
+        ;
+    char *want = text_of(replicas[0].content);
+    peer_say(replicas[0].peer,
+             "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"doc.fetch\",\"params\":{\"doc\":\"d\"}}");
+    assert_non_null(strstr(peer_hear(replicas[0].peer), want));
+    for (unsigned i = 0; i < REPLICAS; i++) {
+        struct replica *r = &replicas[i];
+        char *got = text_of(r->content);
+        unsigned letters = 0;
+        assert_true(r->open && !r->inflight);
+        assert_string_equal(got, want);
+        for (const char *p = got; *p; p++)
+            letters += *p == r->client[0];
+        assert_int_equal(letters, r->inserted);
+        assert_int_equal(r->inserted, r->seq);
+        free(got);
+        type->doc_free(r->content);
+    }
+    free(want);
+    world_free(world);
+}
+
+static void replicas_converge_through_cuts_failures_and_restarts(void **state)
+{
+    (void)state;
+    struct test_random rng;
+    test_random_init(&rng, "convergence");
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct replica replicas[REPLICAS] = {{0}};
+        struct test_world *world = world_new(2);
+        for (unsigned i = 0; i < REPLICAS; i++) {
+            replicas[i].world = world;
+            snprintf(replicas[i].client, sizeof(replicas[i].client), "%c-client", 'A' + (int)i);
+        }
+        for (unsigned i = 0; i < STEPS; i++)
+            step(world, replicas, &rng);
+        finish(world, replicas, &rng);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replicas_converge_through_cuts_failures_and_restarts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
