@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gluing transport, session and hub for one connection. */
+#include "server/conn.h"
+
+#include "base/assert.h"
+#include "server/http_routes.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static struct weft_conn *conn_of(struct weft_transport *transport)
+{
+    return WEFT_CONTAINER_OF(transport, struct weft_conn, transport);
+}
+
+/* A failed send has ended the connection; on_end follows and cleans up. */
+static void ignore(int err)
+{
+    (void)err;
+}
+
+/* ---- What the session wants ---- */
+
+static void session_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
+{
+    struct weft_conn *conn = ctx;
+    (void)lane; /* One message is encoded and queued at a time: nothing waits that it could pass. */
+    ignore(weft__transport_send(&conn->transport, WEFT_WS_OPCODE_TEXT, message));
+}
+
+static void session_failed(void *ctx, unsigned code, const char *reason)
+{
+    struct weft_conn *conn = ctx;
+    if (code == WEFT_WS_CLOSE_ABNORMAL) {
+        conn->worker->timeouts++;
+        weft__transport_abort(&conn->transport, WEFT_ERR_TIMEOUT);
+        return;
+    }
+    weft__transport_close(&conn->transport, code, weft__slice_str(reason));
+}
+
+/* ---- What the hub wants ---- */
+
+static struct weft_conn *member_conn(const struct weft_hub_member *member)
+{
+    return WEFT_CONTAINER_OF(member, struct weft_conn, member);
+}
+
+static void member_send(struct weft_hub_member *member, struct weft_buf *frame)
+{
+    ignore(weft__transport_send_frame(&member_conn(member)->transport, frame));
+}
+
+static size_t member_unsent(const struct weft_hub_member *member)
+{
+    return weft__transport_unsent(&member_conn(member)->transport);
+}
+
+static void member_present(struct weft_hub_member *member, bool present)
+{
+    struct weft_conn *conn = member_conn(member);
+    weft__session_watch(&conn->session, present, weft__loop_now_ns(conn->worker->loop));
+}
+
+/* ---- What the transport reports ---- */
+
+static void on_request(struct weft_transport *transport, const struct weft_http1_head *head)
+{
+    weft__http_route(conn_of(transport), head);
+}
+
+static void on_open(struct weft_transport *transport)
+{
+    static const struct weft_session_events events = {session_send, session_failed};
+    static const struct weft_hub_member_ops ops = {member_send, member_unsent, member_present};
+    struct weft_conn *conn = conn_of(transport);
+    struct weft_worker *worker = conn->worker;
+    char name[WEFT_RPC_SESSION_MAX + 1];
+    snprintf(name, sizeof(name), "s_%u_%llu", worker->index,
+             (unsigned long long)++worker->sessions);
+    const struct weft_session_options options = {
+        .env = &worker->rpc,
+        .is_server = true,
+        .name = name,
+        .events = &events,
+        .events_ctx = conn,
+        .user = &conn->member,
+    };
+    weft__session_init(&conn->session, &options);
+    /* Until somebody signs in, everybody is the same principal of the default tenant. */
+    weft__hub_member_init(&conn->member, worker->hub, &ops, weft__slice(NULL, 0),
+                          WEFT_SLICE_LIT("anonymous"));
+    conn->joined = true;
+}
+
+static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
+                       struct weft_slice data)
+{
+    struct weft_conn *conn = conn_of(transport);
+    weft__session_receive(&conn->session, opcode, data, weft__loop_now_ns(conn->worker->loop));
+}
+
+static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
+{
+    struct weft_conn *conn = conn_of(transport);
+    (void)code;
+    (void)reason;
+    /* The hub first: its documents stop sending before their answers have nowhere to go. */
+    weft__hub_member_done(&conn->member);
+    weft__session_done(&conn->session);
+    conn->joined = false;
+}
+
+static void on_closed(struct weft_transport *transport)
+{
+    struct weft_conn *conn = conn_of(transport);
+    WEFT_ASSERT(!conn->joined);
+    weft__mem_free(conn->worker->server->alloc, conn, sizeof(*conn));
+}
+
+void weft__conn_accept(struct weft_worker *worker, int fd)
+{
+    static const struct weft_transport_callbacks callbacks = {
+        .on_request = on_request,
+        .on_open = on_open,
+        .on_message = on_message,
+        .on_end = on_end,
+        .on_closed = on_closed,
+    };
+    struct weft_conn *conn = weft__mem_zalloc(worker->server->alloc, sizeof(*conn));
+    if (!conn) {
+        close(fd);
+        return;
+    }
+    conn->worker = worker;
+    if (weft__transport_serve(&conn->transport, &worker->transports, fd, &callbacks)) {
+        close(fd);
+        weft__mem_free(worker->server->alloc, conn, sizeof(*conn));
+    }
+}

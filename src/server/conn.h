@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection of the server: an HTTP request or two, and mostly a WebSocket with a session that is
+ * a member of the hub.
+ *
+ *   transport ─ on_request ─► http_routes.h: a page, a probe, or an upgrade ─► session + member
+ *             ─ on_message ─► session ─► rpc ─► hub ─► member ops ─► transport
+ */
+#ifndef WEFT_SERVER_CONN_H
+#define WEFT_SERVER_CONN_H
+
+#include "server/worker.h"
+#include "session/session.h"
+
+struct weft_conn {
+    struct weft_transport transport;
+    struct weft_worker *worker;
+    struct weft_session session;
+    struct weft_hub_member member;
+    bool joined; /* session and member exist */
+};
+
+/* Takes over the accepted socket |fd|. **Thread:** the worker's. */
+void weft__conn_accept(struct weft_worker *worker, int fd);
+
+#endif

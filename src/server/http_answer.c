@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heads of HTTP answers. */
+#include "server/http_answer.h"
+
+#include <stdio.h>
+
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        (const uint8_t *)(literal), sizeof(literal) - 1                                            \
+    }
+
+static const struct weft_http1_header SECURITY[] = {
+    {TEXT("X-Content-Type-Options"), TEXT("nosniff")},
+    {TEXT("X-Frame-Options"), TEXT("DENY")},
+    {TEXT("Referrer-Policy"), TEXT("no-referrer")},
+    {TEXT("Cross-Origin-Opener-Policy"), TEXT("same-origin")},
+    {TEXT("Cross-Origin-Resource-Policy"), TEXT("same-origin")},
+    {TEXT("Cross-Origin-Embedder-Policy"), TEXT("require-corp")},
+    {TEXT("Permissions-Policy"), TEXT("camera=(), geolocation=(), microphone=(), payment=()")},
+};
+
+#undef TEXT
+
+const struct weft_http1_header *weft__http_security_headers(size_t *ret_count)
+{
+    *ret_count = WEFT_ARRAY_LEN(SECURITY);
+    return SECURITY;
+}
+
+/* The page loads its own files and talks to its own server; the editor's styles carry the nonce. */
+static void write_policy(struct weft_bytes *out, const char *nonce)
+{
+    char policy[512];
+    char style[64] = "";
+    if (nonce)
+        snprintf(style, sizeof(style), " 'nonce-%s'", nonce);
+    snprintf(policy, sizeof(policy),
+             "default-src 'none'; script-src 'self'; style-src 'self'%s; img-src 'self' data:; "
+             "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+             "form-action 'self'; frame-ancestors 'none'",
+             style);
+    weft__http1_write_header_str(out, "Content-Security-Policy", policy);
+}
+
+void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answer *answer)
+{
+    weft__http1_write_status(out, answer->status);
+    if (answer->type) {
+        weft__http1_write_header_str(out, "Content-Type", answer->type);
+        weft__http1_write_header_u64(out, "Content-Length", answer->length);
+    }
+    weft__http1_write_header_str(out, "Cache-Control", answer->cache ? answer->cache : "no-store");
+    if (answer->etag)
+        weft__http1_write_header_str(out, "ETag", answer->etag);
+    if (answer->allow)
+        weft__http1_write_header_str(out, "Allow", answer->allow);
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(SECURITY); i++)
+        weft__http1_write_header(out, SECURITY[i].name, SECURITY[i].value);
+    write_policy(out, answer->nonce);
+    weft__http1_write_header_str(out, "Connection", answer->keep_alive ? "keep-alive" : "close");
+    weft__http1_write_end(out);
+}

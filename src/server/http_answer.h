@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Complete HTTP answers with the headers every answer carries: no sniffing, no framing, no
+ * referrer, no foreign scripts, nothing shared across origins (OWASP, "HTTP Security Response
+ * Headers Cheat Sheet").
+ */
+#ifndef WEFT_SERVER_HTTP_ANSWER_H
+#define WEFT_SERVER_HTTP_ANSWER_H
+
+#include "codec/http1.h"
+
+enum {
+    WEFT_HTTP_NONCE_LEN = 22,  /* characters: 128 bits in base64url */
+    WEFT_HTTP_NONCE_SIZE = 25, /* room for them */
+};
+
+struct weft_http_answer {
+    int status;
+    const char *type;  /* Content-Type; NULL: no body, no type (304) */
+    size_t length;     /* bytes of the body */
+    const char *etag;  /* or NULL */
+    const char *cache; /* Cache-Control */
+    const char *nonce; /* of the page's inline styles, or NULL */
+    const char *allow; /* for 405, or NULL */
+    bool keep_alive;
+};
+
+/* Writes the head of |answer|. **Errors:** sticky in |out|. */
+void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answer *answer);
+
+/* The headers that belong on a refused upgrade, too. **Lifetime:** static. */
+const struct weft_http1_header *weft__http_security_headers(size_t *ret_count);
+
+#endif

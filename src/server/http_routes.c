@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routing of HTTP requests, and the files of the playground. */
+#include "server/http_routes.h"
+
+#include "base/assert.h"
+#include "codec/base64.h"
+#include "io/crypto.h"
+#include "server/assets.h"
+#include "server/http_answer.h"
+
+#include <string.h>
+
+enum { HTTP_NONCE_BYTES = 16, HTTP_HEAD_GUESS = 1024 };
+
+/* What index.html has where the nonce of an answer belongs. */
+static const char NONCE_MARK[] = "__WEFT_NONCE__";
+
+struct http_request {
+    struct weft_conn *conn;
+    const struct weft_http1_head *head;
+    struct weft_slice path;
+    bool head_only; /* HEAD: everything but the body */
+};
+
+/* Sends |answer| with |body|, which |owner| keeps alive (NULL: static). */
+static void respond(const struct http_request *request, struct weft_http_answer *answer,
+                    struct weft_slice body, struct weft_buf *owner)
+{
+    struct weft_transport *transport = &request->conn->transport;
+    struct weft_bytes head;
+    bool has_body = request->head->content_length > 0 || request->head->chunked;
+    answer->length = body.len;
+    answer->keep_alive = transport->keep_alive && !has_body;
+    weft__bytes_init(&head, request->conn->worker->server->alloc, SIZE_MAX);
+    weft__http_answer_head(&head, answer);
+    if (request->head_only)
+        body = weft__slice(NULL, 0);
+    if (weft__bytes_error(&head) || weft__transport_respond(transport, weft__bytes_slice(&head),
+                                                            body, owner, !answer->keep_alive))
+        weft__transport_abort(transport, WEFT_ERR_NOMEM);
+    weft__bytes_done(&head);
+}
+
+static void respond_text(const struct http_request *request, int status, struct weft_slice text)
+{
+    struct weft_http_answer answer = {
+        .status = status,
+        .type = "text/plain; charset=utf-8",
+        .allow = status == 405 ? "GET, HEAD" : NULL,
+    };
+    respond(request, &answer, text, NULL);
+}
+
+/* ---- Probes ---- */
+
+static void route_ready(const struct http_request *request)
+{
+    bool draining = atomic_load(&request->conn->worker->server->draining);
+    respond_text(request, draining ? 503 : 200,
+                 draining ? WEFT_SLICE_LIT("draining\n") : WEFT_SLICE_LIT("ready\n"));
+}
+
+static void write_store(struct weft_bytes *out, struct weft_store *store)
+{
+    weft__metrics_write_one(out, "weft_store_commits_total", "counter", "Transactions made durable",
+                            atomic_load(&store->commits));
+    weft__metrics_write_one(out, "weft_store_records_total", "counter", "Records appended",
+                            atomic_load(&store->records));
+    weft__metrics_write_one(out, "weft_store_bytes_total", "counter", "Bytes of those records",
+                            atomic_load(&store->bytes));
+    weft__metrics_write_one(out, "weft_store_failed_total", "counter",
+                            "Appends that ended with an error", atomic_load(&store->failed));
+}
+
+static void route_metrics(const struct http_request *request)
+{
+    struct weft_server *server = request->conn->worker->server;
+    struct weft_http_answer answer = {
+        .status = 200,
+        .type = "text/plain; version=0.0.4; charset=utf-8",
+    };
+    struct weft_bytes text;
+    weft__bytes_init(&text, server->alloc, SIZE_MAX);
+    weft__metrics_write(&text, server->metrics, server->worker_count);
+    write_store(&text, server->store);
+    struct weft_buf *body = weft__bytes_error(&text)
+                                ? NULL
+                                : weft__buf_new_copy(server->alloc, weft__bytes_slice(&text));
+    weft__bytes_done(&text);
+    if (body)
+        respond(request, &answer, weft__buf_slice(body), body);
+    else
+        respond_text(request, 503, WEFT_SLICE_LIT("out of memory\n"));
+    weft__buf_unref(body);
+}
+
+/* ---- Files ---- */
+
+static const struct weft_asset *find_asset(struct weft_slice path)
+{
+    if (weft__slice_eq_str(path, "/"))
+        path = WEFT_SLICE_LIT("/index.html");
+    for (size_t i = 0; i < weft__web_assets_count; i++)
+        if (weft__slice_eq_str(path, weft__web_assets[i].path))
+            return &weft__web_assets[i];
+    return NULL;
+}
+
+static void make_nonce(char ret_nonce[WEFT_HTTP_NONCE_SIZE])
+{
+    const struct weft_crypto *crypto = weft__crypto_openssl();
+    uint8_t random[HTTP_NONCE_BYTES];
+    crypto->random(crypto->ctx, random, sizeof(random));
+    size_t len = weft__base64_encode(WEFT_BASE64_URL, random, sizeof(random), ret_nonce);
+    WEFT_ASSERT(len == WEFT_HTTP_NONCE_LEN);
+    ret_nonce[len] = '\0';
+}
+
+/* The page with a fresh nonce in place of each mark. NULL when out of memory. */
+static struct weft_buf *fill_page(const struct weft_alloc *alloc, const struct weft_asset *asset,
+                                  const char *nonce)
+{
+    struct weft_bytes page;
+    struct weft_slice rest = weft__slice(asset->data, asset->len);
+    const uint8_t *mark;
+    weft__bytes_init(&page, alloc, SIZE_MAX);
+    while ((mark = memmem(rest.ptr, rest.len, NONCE_MARK, sizeof(NONCE_MARK) - 1))) {
+        size_t before = (size_t)(mark - rest.ptr);
+        weft__bytes_append(&page, rest.ptr, before);
+        weft__bytes_append_str(&page, nonce);
+        rest.ptr += before + sizeof(NONCE_MARK) - 1;
+        rest.len -= before + sizeof(NONCE_MARK) - 1;
+    }
+    weft__bytes_append_slice(&page, rest);
+    struct weft_buf *buf =
+        weft__bytes_error(&page) ? NULL : weft__buf_new_copy(alloc, weft__bytes_slice(&page));
+    weft__bytes_done(&page);
+    return buf;
+}
+
+static void serve_page(const struct http_request *request, const struct weft_asset *asset)
+{
+    char nonce[WEFT_HTTP_NONCE_SIZE];
+    make_nonce(nonce);
+    struct weft_http_answer answer = {.status = 200, .type = asset->type, .nonce = nonce};
+    struct weft_buf *page = fill_page(request->conn->worker->server->alloc, asset, nonce);
+    if (page)
+        respond(request, &answer, weft__buf_slice(page), page);
+    else
+        respond_text(request, 503, WEFT_SLICE_LIT("out of memory\n"));
+    weft__buf_unref(page);
+}
+
+static bool has_etag(const struct weft_http1_head *head, const char *etag)
+{
+    struct weft_http1_list at = {0};
+    struct weft_slice element;
+    while (weft__http1_list_next(head, "If-None-Match", &at, &element))
+        if (weft__slice_eq_str(element, etag) || weft__slice_eq_str(element, "*"))
+            return true;
+    return false;
+}
+
+static void route_file(const struct http_request *request)
+{
+    const struct weft_asset *asset =
+        request->conn->worker->server->options.development ? find_asset(request->path) : NULL;
+    if (!asset) {
+        respond_text(request, 404, WEFT_SLICE_LIT("not found\n"));
+        return;
+    }
+    if (strcmp(asset->path, "/index.html") == 0) {
+        serve_page(request, asset);
+        return;
+    }
+    struct weft_http_answer answer = {
+        .status = 200, .type = asset->type, .etag = asset->etag, .cache = "no-cache"};
+    struct weft_slice body = weft__slice(asset->data, asset->len);
+    if (has_etag(request->head, asset->etag)) {
+        answer.status = 304;
+        answer.type = NULL;
+        body = weft__slice(NULL, 0);
+    }
+    respond(request, &answer, body, NULL);
+}
+
+/* ---- Upgrade ---- */
+
+static void refuse_upgrade(const struct http_request *request, int status, const char *text)
+{
+    size_t count;
+    const struct weft_http1_header *headers = weft__http_security_headers(&count);
+    request->conn->worker->refused++;
+    if (weft__transport_refuse(&request->conn->transport, status, text, headers, count))
+        weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
+}
+
+static void route_upgrade(const struct http_request *request)
+{
+    const struct weft_origin_policy *policy = &request->conn->worker->server->origins;
+    struct weft_slice protocols[4];
+    struct weft_ws_upgrade upgrade;
+    size_t count = 0;
+    int status;
+    for (; weft__session_protocols[count]; count++)
+        protocols[count] = weft__slice_str(weft__session_protocols[count]);
+    if (!weft__slice_eq_str(request->path, "/ws"))
+        refuse_upgrade(request, 404, "WebSockets are at /ws\n");
+    else if (weft__ws_upgrade_check(request->head, protocols, count, &upgrade, &status))
+        refuse_upgrade(request, status, NULL);
+    else if (upgrade.has_origin && !weft__origin_allowed(policy, upgrade.origin, upgrade.host))
+        refuse_upgrade(request, 403, "this origin may not connect\n");
+    else if (weft__transport_accept(&request->conn->transport, &upgrade, NULL, 0))
+        weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
+}
+
+void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head)
+{
+    struct weft_slice query;
+    struct http_request request = {.conn = conn, .head = head};
+    bool upgrade = weft__ws_upgrade_wanted(head);
+    weft__http1_target_split(head->target, &request.path, &query);
+    request.head_only = weft__slice_eq_str(head->method, "HEAD");
+    if (!upgrade)
+        conn->worker->http++;
+    if (!weft__origin_host_allowed(&conn->worker->server->origins, head->host)) {
+        if (upgrade)
+            refuse_upgrade(&request, 403, "this host name is not served here\n");
+        else
+            respond_text(&request, 403, WEFT_SLICE_LIT("this host name is not served here\n"));
+    } else if (upgrade) {
+        route_upgrade(&request);
+    } else if (!request.head_only && !weft__slice_eq_str(head->method, "GET")) {
+        respond_text(&request, 405, WEFT_SLICE_LIT("only GET and HEAD are allowed\n"));
+    } else if (weft__slice_eq_str(request.path, "/healthz")) {
+        respond_text(&request, 200, WEFT_SLICE_LIT("ok\n"));
+    } else if (weft__slice_eq_str(request.path, "/readyz")) {
+        route_ready(&request);
+    } else if (weft__slice_eq_str(request.path, "/metrics")) {
+        route_metrics(&request);
+    } else if (weft__slice_eq_str(request.path, "/ws")) {
+        respond_text(&request, 426, WEFT_SLICE_LIT("this is a WebSocket: upgrade\n"));
+    } else {
+        route_file(&request);
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an HTTP request to the server gets:
+ *
+ *   /ws                upgrade to a WebSocket (Host and Origin checked)
+ *   /healthz           200 while the process answers at all
+ *   /readyz            200 while new work is welcome, 503 when it drains
+ *   /metrics           numbers, Prometheus text format
+ *   / and its files    the playground, in development mode
+ *
+ * Everything else is 404; other methods than GET and HEAD are 405. Requests have no bodies here:
+ * one that announces a body is answered and the connection ends. Every answer carries the security
+ * headers of http_answer.h.
+ */
+#ifndef WEFT_SERVER_HTTP_ROUTES_H
+#define WEFT_SERVER_HTTP_ROUTES_H
+
+#include "codec/http1.h"
+#include "server/conn.h"
+
+/* Answers the request |head| of |conn|. **Thread:** the connection's worker. */
+void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head);
+
+#endif

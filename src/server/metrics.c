@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Prometheus text format. */
+#include "server/metrics.h"
+
+struct metric_text {
+    const char *name;
+    const char *type;
+    const char *help;
+};
+
+static const struct metric_text METRICS[WEFT_METRIC_COUNT] = {
+#define METRIC_TEXT(id, name, type, help) {name, type, help},
+    WEFT_METRIC_TABLE(METRIC_TEXT)
+#undef METRIC_TEXT
+};
+
+static void write_head(struct weft_bytes *out, const struct metric_text *text)
+{
+    weft__bytes_append_str(out, "# HELP ");
+    weft__bytes_append_str(out, text->name);
+    weft__bytes_append_byte(out, ' ');
+    weft__bytes_append_str(out, text->help);
+    weft__bytes_append_str(out, "\n# TYPE ");
+    weft__bytes_append_str(out, text->name);
+    weft__bytes_append_byte(out, ' ');
+    weft__bytes_append_str(out, text->type);
+    weft__bytes_append_byte(out, '\n');
+}
+
+void weft__metrics_write(struct weft_bytes *out, struct weft_metrics *const *metrics,
+                         unsigned workers)
+{
+    for (unsigned i = 0; i < WEFT_METRIC_COUNT; i++) {
+        write_head(out, &METRICS[i]);
+        for (unsigned w = 0; w < workers; w++) {
+            weft__bytes_append_str(out, METRICS[i].name);
+            weft__bytes_append_str(out, "{worker=\"");
+            weft__bytes_append_u64(out, w);
+            weft__bytes_append_str(out, "\"} ");
+            weft__bytes_append_u64(
+                out, atomic_load_explicit(&metrics[w]->values[i], memory_order_relaxed));
+            weft__bytes_append_byte(out, '\n');
+        }
+    }
+}
+
+void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,
+                             const char *help, uint64_t value)
+{
+    const struct metric_text text = {name, type, help};
+    write_head(out, &text);
+    weft__bytes_append_str(out, name);
+    weft__bytes_append_byte(out, ' ');
+    weft__bytes_append_u64(out, value);
+    weft__bytes_append_byte(out, '\n');
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The numbers at /metrics. Each worker counts in plain fields of its own objects and publishes them
+ * once a tick into its struct weft_metrics, from where any worker may read them for an answer in
+ * the Prometheus text format (prometheus.io, "Exposition formats", version 0.0.4).
+ */
+#ifndef WEFT_SERVER_METRICS_H
+#define WEFT_SERVER_METRICS_H
+
+#include "base/bytes.h"
+
+#include <stdatomic.h>
+
+/* X(identifier, name, type, help). Names are frozen: dashboards depend on them. */
+#define WEFT_METRIC_TABLE(X)                                                                       \
+    X(CONNECTIONS, "weft_connections", "gauge", "Open TCP connections")                            \
+    X(ACCEPTED, "weft_connections_accepted_total", "counter", "Connections accepted")              \
+    X(WEBSOCKETS, "weft_websockets_total", "counter", "WebSocket handshakes completed")            \
+    X(REFUSED, "weft_handshakes_refused_total", "counter", "Upgrades refused: host, origin, form") \
+    X(HTTP, "weft_http_requests_total", "counter", "Plain HTTP requests answered")                 \
+    X(MESSAGES_IN, "weft_messages_received_total", "counter", "WebSocket messages received")       \
+    X(MESSAGES_OUT, "weft_messages_sent_total", "counter", "WebSocket messages sent")              \
+    X(BYTES_IN, "weft_received_bytes_total", "counter", "Bytes received")                          \
+    X(BYTES_OUT, "weft_sent_bytes_total", "counter", "Bytes sent")                                 \
+    X(PROTOCOL_ERRORS, "weft_protocol_errors_total", "counter", "Connections failed by the peer")  \
+    X(TIMEOUTS, "weft_liveness_timeouts_total", "counter", "Connections closed as dead")           \
+    X(CALLS, "weft_rpc_calls_total", "counter", "Calls started")                                   \
+    X(CALL_ERRORS, "weft_rpc_errors_total", "counter", "Calls answered with an error")             \
+    X(DOCUMENTS, "weft_documents_open", "gauge", "Documents in memory")                            \
+    X(DOC_OPENS, "weft_doc_opens_total", "counter", "doc.open answered")                           \
+    X(DOC_SUBMITS, "weft_doc_submits_total", "counter", "Operations received by the owner")        \
+    X(DOC_COMMITS, "weft_doc_operations_total", "counter", "Operations made durable")              \
+    X(DOC_REFUSED, "weft_doc_refused_total", "counter", "Operations refused")                      \
+    X(DOC_DELIVERED, "weft_doc_deliveries_total", "counter", "Operations sent to subscribers")     \
+    X(DOC_PRESENCE, "weft_doc_presence_total", "counter", "Presence updates received")             \
+    X(DOC_LAGGED, "weft_doc_lagged_total", "counter", "Subscribers dropped for lagging")           \
+    X(MESH_SENT, "weft_worker_messages_sent_total", "counter", "Messages to other workers")        \
+    X(MESH_RECEIVED, "weft_worker_messages_received_total", "counter",                             \
+      "Messages from other workers")                                                               \
+    X(MESH_SPILLED, "weft_worker_messages_spilled_total", "counter",                               \
+      "Messages that met a full ring between workers")                                             \
+    X(TICKS, "weft_loop_ticks_total", "counter", "Turns of the loop")
+
+enum weft_metric {
+#define WEFT_METRIC_ENUM(id, name, type, help) WEFT_METRIC_##id,
+    WEFT_METRIC_TABLE(WEFT_METRIC_ENUM)
+#undef WEFT_METRIC_ENUM
+        WEFT_METRIC_COUNT
+};
+
+/* One worker's published numbers. **Thread:** written by the worker, read by any. */
+struct weft_metrics {
+    _Atomic uint64_t values[WEFT_METRIC_COUNT];
+};
+
+static inline void weft__metrics_set(struct weft_metrics *metrics, enum weft_metric metric,
+                                     uint64_t value)
+{
+    atomic_store_explicit(&metrics->values[metric], value, memory_order_relaxed);
+}
+
+/* Appends all numbers of |workers| workers, labelled worker="0" and so on. |metrics| is an array of
+ * pointers. **Errors:** sticky in |out|. */
+void weft__metrics_write(struct weft_bytes *out, struct weft_metrics *const *metrics,
+                         unsigned workers);
+
+/* Appends one number that belongs to the whole process. **Errors:** sticky in |out|. */
+void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,
+                             const char *help, uint64_t value);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The output queue of a connection: bytes in order, partly copied into pooled chunks ("corked"),
+ * partly referenced where they lie. A connection with nothing to send owns no memory.
+ *
+ *   head ─► [chunk: frame frame] ─► [reference: frame] ─► [chunk: frame, room ···] ◄─ tail
+ *             ▲ off: sent so far                                       ▲ len
+ *
+ * Every segment holds whole frames, so between two segments control frames may be put in.
+ *
+ * **Thread:** that of the pool's loop.
+ */
+#ifndef WEFT_SERVER_OUTQ_H
+#define WEFT_SERVER_OUTQ_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+
+#include <sys/uio.h>
+
+enum {
+    WEFT_OUTQ_CHUNK = 16 * 1024 + 512,      /* bytes of a pooled chunk, its header included */
+    WEFT_OUTQ_BATCH_BYTES = 64 * 1024,      /* most bytes of one send */
+    WEFT_OUTQ_BATCH_SLICES = 64,            /* most slices of one send */
+    WEFT_OUTQ_POOL_BYTES = 8 * 1024 * 1024, /* most unused memory that a pool keeps */
+};
+
+struct weft_outq_segment {
+    struct weft_outq_segment *next;
+    struct weft_buf *owner; /* reference: what keeps it alive; may be NULL */
+    uint8_t *ptr;
+    size_t off;       /* bytes sent */
+    size_t len;       /* bytes in use */
+    size_t cap;       /* chunk: bytes at ptr; reference: 0 */
+    struct iovec iov; /* used while it is sent alone */
+};
+
+struct weft_outq_batch {
+    struct weft_outq_batch *next;
+    struct iovec iov[WEFT_OUTQ_BATCH_SLICES];
+};
+
+/* What the queues of one loop share: unused chunks, references and batches. */
+struct weft_outq_pool {
+    const struct weft_alloc *alloc;
+    struct weft_outq_segment *chunks;
+    struct weft_outq_segment *references;
+    struct weft_outq_batch *batches;
+    size_t unused; /* bytes in these lists */
+};
+
+struct weft_outq {
+    struct weft_outq_segment *head;
+    struct weft_outq_segment *tail;
+    struct weft_outq_batch *batch; /* slices of the send in flight, when they are several */
+    size_t bytes;                  /* unsent */
+    size_t in_flight;              /* of these, gathered and not yet reported sent */
+};
+
+void weft__outq_pool_init(struct weft_outq_pool *pool, const struct weft_alloc *alloc);
+
+/* Every queue must be clear. */
+void weft__outq_pool_done(struct weft_outq_pool *pool);
+
+/* Drops everything; nothing of it may be in flight. */
+void weft__outq_clear(struct weft_outq *q, struct weft_outq_pool *pool);
+
+static inline bool weft__outq_empty(const struct weft_outq *q)
+{
+    return q->bytes == 0;
+}
+
+/*
+ * Opens the end of the queue for writing at least |room| bytes: |ret_bytes| appends there and fails
+ * (WEFT_ERR_TOO_BIG) rather than grow. weft__outq_close takes over what was written; nothing else
+ * may touch the queue between the two. **Errors:** WEFT_ERR_NOMEM.
+ */
+WEFT_MUST_USE int weft__outq_open(struct weft_outq *q, struct weft_outq_pool *pool, size_t room,
+                                  struct weft_bytes *ret_bytes);
+void weft__outq_close(struct weft_outq *q, const struct weft_bytes *bytes);
+
+/* Appends |slice|, kept alive by one more reference to |owner| (NULL: it is static).
+ * **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__outq_append(struct weft_outq *q, struct weft_outq_pool *pool,
+                                    struct weft_slice slice, struct weft_buf *owner);
+
+/* Puts |slice|, which is copied, before everything that was not begun. Nothing may be in flight.
+ * **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__outq_insert(struct weft_outq *q, struct weft_outq_pool *pool,
+                                    struct weft_slice slice);
+
+/* The next slices to send, at most WEFT_OUTQ_BATCH_BYTES in all, from a queue that is not empty.
+ * They stay until weft__outq_sent; the queue may grow meanwhile. Returns their count. */
+int weft__outq_gather(struct weft_outq *q, struct weft_outq_pool *pool, struct iovec **ret_iov);
+
+/* Everything that was gathered is out. */
+void weft__outq_sent(struct weft_outq *q, struct weft_outq_pool *pool);
+
+#endif

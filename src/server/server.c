@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The composition root: store, mesh and workers, their start and their end. */
+#include "base/assert.h"
+#include "io/clock.h"
+#include "io/crypto.h"
+#include "server/worker.h"
+#include "store/memory/memory.h"
+#ifdef WEFT_HAVE_SQLITE
+#include "store/sqlite/sqlite.h"
+#endif
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    WORKERS_MAX = 256,
+    STOP_MS = 5000,      /* for draining */
+    STOP_STEP_MS = 2,    /* between two looks */
+    STRINGS_MAX = 65536, /* bytes of copied option strings */
+};
+
+void weft_server_options_init(struct weft_server_options *options)
+{
+    *options = (struct weft_server_options){
+        .struct_size = sizeof(*options),
+        .listen = "127.0.0.1:8080",
+        .log_level = WEFT_SERVER_LOG_INFO,
+    };
+}
+
+static void say(char *ret_message, size_t size, const char *text)
+{
+    if (ret_message && size)
+        snprintf(ret_message, size, "%s", text);
+}
+
+static void log_write(void *ctx, enum weft_log_level level, const char *line)
+{
+    struct weft_server *server = ctx;
+    if (server->options.log)
+        server->options.log(server->options.log_ctx, (int)level, line);
+}
+
+/* ---- Options ---- */
+
+static const char *copy_string(struct weft_server *server, const char *string)
+{
+    return string ? weft__arena_copy(&server->strings, string, strlen(string)) : NULL;
+}
+
+static const char *const *copy_strings(struct weft_server *server, const char *const *strings)
+{
+    size_t count = 0;
+    while (strings && strings[count])
+        count++;
+    const char **copy = weft__arena_alloc_array(&server->strings, count + 1, sizeof(*copy));
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        copy[i] = copy_string(server, strings[i]);
+    copy[count] = NULL;
+    return copy;
+}
+
+static int copy_options(struct weft_server *server, const struct weft_server_options *options,
+                        char *ret_message, size_t message_size)
+{
+    struct weft_server_options *own = &server->options;
+    size_t size = WEFT_MIN(options->struct_size, sizeof(*own));
+    weft_server_options_init(own);
+    memcpy(own, options, size);
+    own->listen = copy_string(server, own->listen ? own->listen : "127.0.0.1:8080");
+    own->data_folder = copy_string(server, own->data_folder);
+    own->hosts = copy_strings(server, own->hosts);
+    own->origins = copy_strings(server, own->origins);
+    if (!own->listen || !own->hosts || !own->origins || (options->data_folder && !own->data_folder))
+        return WEFT_ERR_NOMEM;
+    if (weft__address_parse(own->listen, &server->address)) {
+        say(ret_message, message_size, "the address to listen on must be HOST:PORT");
+        return WEFT_ERR_USAGE;
+    }
+    if (own->workers > WORKERS_MAX) {
+        say(ret_message, message_size, "there can be at most 256 workers");
+        return WEFT_ERR_USAGE;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    server->worker_count = own->workers ? own->workers : (unsigned)WEFT_MAX(cores, 1);
+    server->worker_count = WEFT_MIN(server->worker_count, (unsigned)WORKERS_MAX);
+    return 0;
+}
+
+/* ---- Making ---- */
+
+#ifdef WEFT_HAVE_SQLITE
+static int open_folder(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    const struct weft_sqlite_options options = {
+        .alloc = server->alloc,
+        .folder = server->options.data_folder,
+        .log = &server->log,
+    };
+    return weft__sqlite_store_open(&options, &server->store, ret_message, message_size);
+}
+#else
+static int open_folder(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    (void)server;
+    say(ret_message, message_size, "this build of weft has no store for a data folder");
+    return WEFT_ERR_UNAVAILABLE;
+}
+#endif
+
+static int open_store(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    if (server->options.data_folder)
+        return open_folder(server, ret_message, message_size);
+    return weft__memory_store_open(server->alloc, &server->store);
+}
+
+static int make_workers(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    unsigned count = server->worker_count;
+    server->workers = weft__mem_zalloc(server->alloc, count * sizeof(struct weft_worker *));
+    server->metrics = weft__mem_zalloc(server->alloc, count * sizeof(struct weft_metrics *));
+    if (!server->workers || !server->metrics)
+        return WEFT_ERR_NOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        int err = weft__worker_new(server, i, &server->workers[i]);
+        if (err == WEFT_ERR_UNAVAILABLE)
+            say(ret_message, message_size, "this machine does not have the loop asked for");
+        if (err)
+            return err;
+        server->metrics[i] = &server->workers[i]->metrics;
+    }
+    return 0;
+}
+
+static int server_init(struct weft_server *server, const struct weft_server_options *options,
+                       char *ret_message, size_t message_size)
+{
+    int err = copy_options(server, options, ret_message, message_size);
+    if (err)
+        return err;
+    server->log =
+        (struct weft_log){log_write, server, (enum weft_log_level)server->options.log_level};
+    const struct weft_crypto *crypto = weft__crypto_openssl();
+    crypto->random(crypto->ctx, &server->hash_key, sizeof(server->hash_key));
+    err = open_store(server, ret_message, message_size);
+    if (!err)
+        err = weft__mesh_new(server->alloc, server->worker_count, &server->mesh);
+    if (!err)
+        err = make_workers(server, ret_message, message_size);
+    return err;
+}
+
+int weft_server_new(const struct weft_server_options *options, struct weft_server **ret_server,
+                    char *ret_message, size_t message_size)
+{
+    const struct weft_alloc *alloc = options->alloc ? options->alloc : weft_alloc_default();
+    struct weft_server *server = weft__mem_zalloc(alloc, sizeof(*server));
+    say(ret_message, message_size, "");
+    if (!server)
+        return WEFT_ERR_NOMEM;
+    server->alloc = alloc;
+    atomic_init(&server->draining, false);
+    weft__arena_init(&server->strings, alloc, STRINGS_MAX);
+    int err = server_init(server, options, ret_message, message_size);
+    if (err) {
+        if (ret_message && message_size && !ret_message[0])
+            say(ret_message, message_size, weft_err_message(err));
+        weft_server_free(server);
+        return err;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+/* ---- Start ---- */
+
+/* The first listener gets the port, the others share it. */
+static int listen_all(struct weft_server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        int err = weft__worker_listen(server->workers[i]);
+        if (!err && i == 0)
+            err = weft__listener_address(&server->workers[0]->listener, &server->address);
+        if (err)
+            return err;
+    }
+    weft__address_format(&server->address, server->address_text);
+    server->origins = (struct weft_origin_policy){server->options.hosts, server->options.origins};
+    return 0;
+}
+
+int weft_server_start(struct weft_server *server)
+{
+    if (server->started)
+        return WEFT_ERR_STATE;
+    int err = listen_all(server);
+    /* Without threads the loops never ran: what is open is closed by weft_server_stop. */
+    for (unsigned i = 0; !err && i < server->worker_count; i++) {
+        err = weft__worker_start(server->workers[i]);
+        WEFT_ASSERT(err == 0 || i == 0); /* Half a server would own documents it cannot reach. */
+    }
+    server->started = err == 0;
+    return err;
+}
+
+const char *weft_server_address(const struct weft_server *server)
+{
+    return server->address_text;
+}
+
+const char *weft_server_loop_name(const struct weft_server *server)
+{
+    return weft__loop_backend_name(server->workers[0]->loop);
+}
+
+unsigned weft_server_workers(const struct weft_server *server)
+{
+    return server->worker_count;
+}
+
+/* ---- End ---- */
+
+static bool all_quiet(const struct weft_server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (!atomic_load(&server->workers[i]->quiet))
+            return false;
+    return true;
+}
+
+static void wait_quiet(struct weft_server *server)
+{
+    const struct timespec step = {.tv_nsec = STOP_STEP_MS * 1000000L};
+    uint64_t end_ns = weft__clock_now_ns() + STOP_MS * WEFT_NS_PER_MS;
+    /* Twice in a row: a worker may be given work by another one after it was looked at. */
+    for (int quiet = 0; quiet < 2;) {
+        quiet = all_quiet(server) ? quiet + 1 : 0;
+        if (weft__clock_now_ns() > end_ns) {
+            /* A store that does not answer: what was acknowledged is safe, the rest was not
+             * acknowledged. Memory it may still write to cannot be freed. */
+            weft__log(&server->log, WEFT_LOG_ERROR, "the store did not finish in time");
+            _exit(EXIT_FAILURE);
+        }
+        nanosleep(&step, NULL);
+    }
+}
+
+/* Runs a loop whose thread was never started until its listener is closed. */
+static void close_unstarted(struct weft_server *server)
+{
+    for (unsigned i = 0; server->workers && i < server->worker_count; i++) {
+        struct weft_worker *worker = server->workers[i];
+        if (!worker || !worker->listening)
+            continue;
+        weft__worker_drain(worker);
+        weft__worker_stop(worker);
+        int err = weft__loop_run(worker->loop);
+        WEFT_ASSERT(err == 0);
+    }
+}
+
+void weft_server_stop(struct weft_server *server)
+{
+    if (!server->started || server->stopped)
+        return;
+    server->stopped = true;
+    atomic_store(&server->draining, true);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        weft__worker_drain(server->workers[i]);
+    wait_quiet(server);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        weft__worker_stop(server->workers[i]);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        pthread_join(server->workers[i]->thread, NULL);
+}
+
+void weft_server_free(struct weft_server *server)
+{
+    if (!server)
+        return;
+    const struct weft_alloc *alloc = server->alloc;
+    if (server->started)
+        weft_server_stop(server);
+    else
+        close_unstarted(server);
+    weft__store_free(server->store);
+    for (unsigned i = 0; server->workers && i < server->worker_count; i++)
+        weft__worker_free(server->workers[i]);
+    weft__mesh_free(server->mesh);
+    weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));
+    weft__mem_free(alloc, server->metrics, server->worker_count * sizeof(struct weft_metrics *));
+    weft__arena_done(&server->strings);
+    weft__mem_free(alloc, server, sizeof(*server));
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's own fields, for its files alone. Constant while the workers run, but |stopping|. */
+#ifndef WEFT_SERVER_SERVER_INTERNAL_H
+#define WEFT_SERVER_SERVER_INTERNAL_H
+
+#include "base/hash.h"
+#include "hub/mesh.h"
+#include "io/address.h"
+#include "port/log.h"
+#include "port/store.h"
+#include "server/metrics.h"
+#include "server/origin.h"
+
+#include <stdatomic.h>
+#include <weft/server.h>
+
+struct weft_worker;
+
+struct weft_server {
+    const struct weft_alloc *alloc;
+    struct weft_log log;
+    struct weft_server_options options; /* strings are copies in |strings| */
+    struct weft_arena strings;
+    struct weft_address address; /* to listen on; with the real port after the start */
+    char address_text[WEFT_ADDRESS_TEXT_SIZE];
+    struct weft_origin_policy origins;
+    struct weft_hash_key hash_key;
+    struct weft_store *store;
+    struct weft_mesh *mesh;
+    struct weft_worker **workers;
+    struct weft_metrics **metrics; /* of each worker */
+    unsigned worker_count;
+    bool started;
+    bool stopped;
+    atomic_bool draining; /* readiness: no longer ready */
+};
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One WebSocket connection over TCP, either end: the HTTP head phase, the handshake, messages in
+ * and out, liveness, and the end. It joins io/tcp.h, codec/http1.h and the sans-I/O ws/conn.h; what
+ * a message means is the owner's affair. A `struct weft_transport` lies in its owner's object,
+ * which callbacks find again with WEFT_CONTAINER_OF; those of one loop share a `struct
+ * weft_transport_set`.
+ *
+ *   server:  weft__transport_serve ─► HEAD ─► on_request ─┬ weft__transport_accept ─► on_open ─►
+ * OPEN ▲                  ├ weft__transport_refuse ─► CLOSING └─── keep alive ───┴
+ * weft__transport_respond client:  weft__transport_dial ─► CONNECTING ─► HEAD ─► on_open ─► OPEN
+ *
+ *   OPEN ── on_message … ── peer's close, weft__transport_close, error, silence ─► CLOSING
+ *   CLOSING ─► output flushed ─► our end shut down ─► peer's end seen, or a while ─► CLOSED:
+ * on_closed
+ *
+ * Output is corked: what is sent during a tick is copied into one pooled buffer (small messages) or
+ * referenced (shared frames) and leaves in one system call at the end of the tick. One send is in
+ * flight; control frames go out before data that was not begun.
+ *
+ * Rules:
+ * - No callback is called from inside a call of this header; they come from the loop's tick.
+ * - Every function may be called in every callback and state; what does not fit the state is
+ * refused with WEFT_ERR_STATE or has no effect, as said there.
+ * - on_open is followed by exactly one on_end, and that by no more messages. on_closed comes last,
+ *   exactly once, also when there was no on_open; only then may the memory be freed.
+ *
+ * **Thread:** the loop's.
+ */
+#ifndef WEFT_SERVER_TRANSPORT_H
+#define WEFT_SERVER_TRANSPORT_H
+
+#include "base/buf.h"
+#include "codec/http1.h"
+#include "io/tcp.h"
+#include "port/crypto.h"
+#include "server/outq.h"
+#include "ws/conn.h"
+#include "ws/handshake.h"
+
+enum {
+    WEFT_TRANSPORT_HANDSHAKE_MS = 5000, /* defaults of the options below */
+    WEFT_TRANSPORT_PING_MS = 25000,
+    WEFT_TRANSPORT_PINGS_MISSED = 2,
+    WEFT_TRANSPORT_CLOSE_MS = 5000,
+    WEFT_TRANSPORT_STALL_MS = 30000,
+    WEFT_TRANSPORT_PAUSE_BYTES = 1024 * 1024,
+};
+
+struct weft_transport_options {
+    const struct weft_alloc *alloc; /* NULL: the loop's */
+    const struct weft_crypto *crypto;
+    size_t max_message;     /* bytes, 0: WEFT_WS_MAX_MESSAGE_DEFAULT */
+    uint32_t max_fragments; /* 0: WEFT_WS_MAX_FRAGMENTS_DEFAULT */
+    /* From accept to a complete request head, and from one answered request to the next. A client:
+     * from the sent request to the answer. 0: default. */
+    uint64_t handshake_ms;
+    /* A peer silent for this long is pinged; one that leaves WEFT_TRANSPORT_PINGS_MISSED pings in a
+     * row without any sign of life is lost. 0: default; UINT64_MAX: never. */
+    uint64_t ping_ms;
+    /* From our close frame, or from the end of our output, to the peer's end. 0: default. */
+    uint64_t close_ms;
+    /* A server stops reading while more than |pause_bytes| wait to be sent, and gives up when that
+     * lasts |stall_ms|. A client always reads. 0: defaults. */
+    size_t pause_bytes;
+    uint64_t stall_ms;
+    /* Unsent bytes at which a connection is given up: a backstop, since owners look at
+     * weft__transport_unsent. 0: pause_bytes + 4 × max_message. */
+    size_t drop_bytes;
+};
+
+struct weft_transport_stats {
+    uint64_t messages_in;
+    uint64_t messages_out;
+    uint64_t requests;        /* HTTP requests, upgrades among them */
+    uint64_t upgrades;        /* WebSockets opened, either role */
+    uint64_t protocol_errors; /* connections failed because the peer broke a rule */
+    uint64_t lost;            /* connections lost to silence */
+    uint64_t stalls;          /* connections given up because the peer did not read */
+    size_t count;             /* transports that have not seen on_closed */
+    size_t open;              /* of these, open WebSockets */
+};
+
+/* What the transports of one loop share. The fields are private but |stats|. */
+struct weft_transport_set {
+    struct weft_loop *loop;
+    struct weft_transport_options options;
+    struct weft_ws_options ws;
+    struct weft_transport_stats stats;
+    struct weft_loop_hook hook;
+    struct weft_list all;
+    struct weft_list dirty; /* have output that was not submitted */
+    struct weft_outq_pool pool;
+    struct weft_http1_head head; /* the request or answer being looked at */
+    uint8_t random[256];         /* a stock of random bytes for masks */
+    size_t random_left;
+};
+
+struct weft_transport;
+
+struct weft_transport_callbacks {
+    /*
+     * Server: a request is complete. |head| is valid during the call. The owner answers with
+     * weft__transport_accept, _refuse or _respond, now or later; until then nothing is read. A body
+     * is not read: the connection ends after the answer to a request that has one.
+     */
+    void (*on_request)(struct weft_transport *transport, const struct weft_http1_head *head);
+    /* The WebSocket is open: messages may be sent. May be NULL. */
+    void (*on_open)(struct weft_transport *transport);
+    /* A whole message. |opcode| is text (valid UTF-8) or binary. |data| is valid during the call.
+     */
+    void (*on_message)(struct weft_transport *transport, enum weft_ws_opcode opcode,
+                       struct weft_slice data);
+    /* No message comes any more and none can be sent. |code| is the peer's close code (1005: none
+     * given), 1006 when there was no closing handshake, or the one sent to it because it broke a
+     * rule; |reason| is valid during the call. May be NULL. */
+    void (*on_end)(struct weft_transport *transport, unsigned code, struct weft_slice reason);
+    /* Everything is over; transport->err says how. The memory may be freed. */
+    void (*on_closed)(struct weft_transport *transport);
+    /* Unsent bytes had exceeded |pause_bytes| and fell below half of it. May be NULL. */
+    void (*on_drain)(struct weft_transport *transport);
+};
+
+enum weft_transport_state {
+    WEFT_TRANSPORT_CONNECTING, /* client: TCP */
+    WEFT_TRANSPORT_HEAD,       /* reading a request's or answer's head */
+    WEFT_TRANSPORT_ANSWERING,  /* server: between on_request and the answer */
+    WEFT_TRANSPORT_OPEN,       /* WebSocket, the closing handshake included */
+    WEFT_TRANSPORT_FLUSHING,   /* nothing is read any more, output is still sent */
+    WEFT_TRANSPORT_LINGERING,  /* our end is shut down, the peer's is awaited */
+    WEFT_TRANSPORT_CLOSED,
+};
+
+/* What only a client needs, while it connects. */
+struct weft_transport_dial {
+    struct weft_tcp_connector connector;
+    struct weft_ws_request request;
+    char key[WEFT_WS_KEY_LEN + 1];
+};
+
+/* Private but for the commented block at the end, which owners may read. */
+struct weft_transport {
+    struct weft_tcp tcp;
+    struct weft_transport_set *set;
+    const struct weft_transport_callbacks *callbacks;
+    struct weft_list node;  /* in set->all */
+    struct weft_list dirty; /* in set->dirty, or alone */
+    struct weft_timer timer;
+    struct weft_outq out;
+    struct weft_buf *early; /* server: what came behind a request that waits for its answer */
+    union {
+        struct weft_ws_conn ws; /* when |is_ws| */
+        struct {
+            struct weft_bytes in; /* a head that comes in pieces */
+            size_t scanned;
+            struct weft_transport_dial *dial;
+        } http;
+    };
+    uint64_t heard_ns; /* when something last came */
+    uint8_t pings;     /* sent since then */
+    uint8_t role;      /* enum weft_ws_role */
+    bool is_ws;        /* |ws| is alive */
+    bool paused;       /* reading stopped because of unsent bytes */
+    bool pressed;      /* on_drain is owed */
+    bool in_ended;     /* the peer's end of the stream was seen */
+    bool end_told;     /* on_end was called */
+    bool opened;       /* on_open was called or is due */
+    bool close_timed;  /* the time for the closing handshake runs */
+    bool reading;      /* inside the processing of received bytes */
+    /* For the owner to read. */
+    uint8_t state;       /* enum weft_transport_state */
+    bool keep_alive;     /* on_request: the connection can serve another request afterwards */
+    uint16_t close_code; /* what on_end said */
+    int status;          /* client: the HTTP status of the answer, 0 before it */
+    int err;             /* on_closed: 0 after a proper end, else an enum weft_err */
+    struct weft_slice protocol; /* client, on_open: the subprotocol of the request chosen */
+};
+
+/* Prepares |set| on |loop| and adds its hook. **Lifetime:** |set| and what |options| points to must
+ * outlive its transports; |options| itself is copied. */
+void weft__transport_set_init(struct weft_transport_set *set, struct weft_loop *loop,
+                              const struct weft_transport_options *options);
+
+/* Every transport must have seen on_closed. */
+void weft__transport_set_done(struct weft_transport_set *set);
+
+/* weft__transport_close for every transport; those not open are dropped. For shutdown: afterwards
+ * wait until set->stats.count is 0. */
+void weft__transport_set_close(struct weft_transport_set *set, unsigned code, const char *reason);
+
+/* Takes over the accepted socket |fd| as a server. **Errors:** as weft__tcp_open; |fd| stays the
+ * caller's then and no callback comes. */
+WEFT_MUST_USE int weft__transport_serve(struct weft_transport *transport,
+                                        struct weft_transport_set *set, int fd,
+                                        const struct weft_transport_callbacks *callbacks);
+
+/*
+ * Connects to |address| as a client and asks for |request|. |dial| is the caller's and needs no
+ * preparation; it and what |request| points to must stay until on_open or on_closed. A refusal is
+ * an on_closed with err: WEFT_ERR_HANDSHAKE (see status), WEFT_ERR_TIMEOUT, WEFT_ERR_UNAVAILABLE,
+ * ….
+ * **Errors:** as weft__tcp_connect; no callback comes then.
+ */
+WEFT_MUST_USE int weft__transport_dial(struct weft_transport *transport,
+                                       struct weft_transport_set *set,
+                                       const struct weft_address *address,
+                                       const struct weft_ws_request *request,
+                                       struct weft_transport_dial *dial,
+                                       const struct weft_transport_callbacks *callbacks);
+
+/*
+ * Answers a request with 101 and |count| more headers |extra|; on_open follows. |upgrade| comes
+ * from weft__ws_upgrade_check. **Errors:** WEFT_ERR_STATE when no request waits, those of
+ * weft__ws_upgrade_accept; the request then still waits for its answer.
+ */
+WEFT_MUST_USE int weft__transport_accept(struct weft_transport *transport,
+                                         const struct weft_ws_upgrade *upgrade,
+                                         const struct weft_http1_header *extra, size_t count);
+
+/* Answers a request with an error |status|, |text| (NULL: the status' own phrase) as its body and
+ * |count| more headers, and ends the connection. **Errors:** as weft__transport_accept. */
+WEFT_MUST_USE int weft__transport_refuse(struct weft_transport *transport, int status,
+                                         const char *text, const struct weft_http1_header *extra,
+                                         size_t count);
+
+/*
+ * Answers a request with the complete response head |head| and |body|. |owner| keeps |body| alive
+ * and gets one more reference for as long; NULL: it is static. The connection ends afterwards when
+ * |close| says so or transport->keep_alive was false, which the head must say too.
+ * **Errors:** WEFT_ERR_STATE when no request waits, WEFT_ERR_NOMEM (the connection ends).
+ */
+WEFT_MUST_USE int weft__transport_respond(struct weft_transport *transport, struct weft_slice head,
+                                          struct weft_slice body, struct weft_buf *owner,
+                                          bool close);
+
+/*
+ * Sends a message, text or binary; |data| is copied. **Errors:** WEFT_ERR_STATE when the WebSocket
+ * is not open any more (the message is dropped), WEFT_ERR_NOMEM and WEFT_ERR_LIMIT (drop_bytes),
+ * which end the connection.
+ */
+WEFT_MUST_USE int weft__transport_send(struct weft_transport *transport, enum weft_ws_opcode opcode,
+                                       struct weft_slice data);
+
+/*
+ * Sends |frame|, one or more complete frames without masks that are shared between receivers, by
+ * reference: takes one more reference to it until it is sent. Servers only.
+ * **Errors:** as weft__transport_send.
+ */
+WEFT_MUST_USE int weft__transport_send_frame(struct weft_transport *transport,
+                                             struct weft_buf *frame);
+
+/* The same for |frame| that lies in |owner|. */
+WEFT_MUST_USE int weft__transport_send_frame_slice(struct weft_transport *transport,
+                                                   struct weft_slice frame, struct weft_buf *owner);
+
+/* Bytes sent by the owner that the kernel did not take yet. */
+size_t weft__transport_unsent(const struct weft_transport *transport);
+
+/*
+ * Begins the closing handshake, or ends what is not a WebSocket yet at once. What was sent before
+ * goes out first; messages still come in until on_end. |code| as in weft__ws_conn_close; a reason
+ * that does not fit is cut. Without effect when it was called before.
+ */
+void weft__transport_close(struct weft_transport *transport, unsigned code,
+                           struct weft_slice reason);
+
+/* Drops the connection: no closing handshake, unsent output is lost, the peer gets a reset. |err|
+ * is what on_closed finds. Without effect on a closed one. */
+void weft__transport_abort(struct weft_transport *transport, int err);
+
+#endif

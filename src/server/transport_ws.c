@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages in and out. Everything sent during a tick gathers in the output queue; the set's hook
+ * flushes each touched transport once. Control frames wait in the ws connection until then, so that
+ * they can go out before data that was not begun.
+ */
+#include "server/transport_core.h"
+
+void weft__transport_ws_begin(struct weft_transport *t)
+{
+    weft__bytes_done(&t->http.in);
+    weft__ws_conn_init(&t->ws, (enum weft_ws_role)t->role, &t->set->ws);
+    t->is_ws = true;
+    t->state = WEFT_TRANSPORT_OPEN;
+}
+
+void weft__transport_ws_opened(struct weft_transport *t)
+{
+    t->opened = true;
+    t->set->stats.upgrades++;
+    t->set->stats.open++;
+    if (t->callbacks->on_open)
+        t->callbacks->on_open(t);
+}
+
+/* ---- In ---- */
+
+static void handle_event(struct weft_transport *t, const struct weft_ws_event *event)
+{
+    switch (event->type) {
+    case WEFT_WS_EVENT_MESSAGE:
+        t->set->stats.messages_in++;
+        t->callbacks->on_message(t, event->opcode, event->data);
+        break;
+    case WEFT_WS_EVENT_CLOSE:
+        weft__transport_tell_end(t, event->code, event->data);
+        break;
+    case WEFT_WS_EVENT_ERROR:
+        t->set->stats.protocol_errors++;
+        t->err = event->err;
+        weft__transport_tell_end(t, event->code, event->data);
+        break;
+    case WEFT_WS_EVENT_NONE:
+    case WEFT_WS_EVENT_PING:
+    case WEFT_WS_EVENT_PONG:
+    default:
+        break;
+    }
+}
+
+void weft__transport_ws_input(struct weft_transport *t, uint8_t *data, size_t len)
+{
+    struct weft_ws_event event;
+    do {
+        size_t used = weft__ws_conn_read(&t->ws, data, len, &event);
+        data += used;
+        len -= used;
+        handle_event(t, &event);
+    } while (event.type != WEFT_WS_EVENT_NONE && t->state == WEFT_TRANSPORT_OPEN);
+    if (t->state != WEFT_TRANSPORT_OPEN)
+        return;
+    if (weft__ws_conn_has_control(&t->ws) || weft__ws_conn_should_drop(&t->ws))
+        weft__transport_touch(t);
+}
+
+/* ---- Out ---- */
+
+/* More than |pause_bytes| wait: the owner hears of it when they are gone, and a server stops
+ * reading until then. */
+static void press(struct weft_transport *t)
+{
+    t->pressed = true;
+    if (t->role == WEFT_WS_ROLE_SERVER && !t->paused &&
+        (t->state == WEFT_TRANSPORT_OPEN || t->state == WEFT_TRANSPORT_HEAD)) {
+        t->paused = true;
+        weft__tcp_pause(&t->tcp);
+        weft__transport_arm(t);
+    }
+}
+
+static void relieve(struct weft_transport *t)
+{
+    if (t->paused) {
+        t->paused = false;
+        /* The peer could not be heard meanwhile. */
+        t->heard_ns = weft__loop_now_ns(t->set->loop);
+        t->pings = 0;
+        if (t->state != WEFT_TRANSPORT_ANSWERING)
+            weft__tcp_resume(&t->tcp);
+        weft__transport_arm(t);
+    }
+    t->pressed = false;
+    if (t->opened && !t->end_told && t->callbacks->on_drain)
+        t->callbacks->on_drain(t);
+}
+
+void weft__transport_touch(struct weft_transport *t)
+{
+    if (weft__list_empty(&t->dirty))
+        weft__list_push(&t->set->dirty, &t->dirty);
+    if (t->out.bytes > t->set->options.pause_bytes)
+        press(t);
+}
+
+/* Whether |more| bytes of a message may be added. */
+static int check_send(struct weft_transport *t, size_t more)
+{
+    if (t->state != WEFT_TRANSPORT_OPEN || !weft__ws_conn_is_open(&t->ws))
+        return WEFT_ERR_STATE;
+    if (more > t->set->options.drop_bytes - WEFT_MIN(t->out.bytes, t->set->options.drop_bytes)) {
+        t->set->stats.stalls++;
+        weft__transport_abort(t, WEFT_ERR_LIMIT);
+        return WEFT_ERR_LIMIT;
+    }
+    return 0;
+}
+
+static int sent_or_drop(struct weft_transport *t, int err)
+{
+    if (err) {
+        weft__transport_abort(t, err);
+        return err;
+    }
+    t->set->stats.messages_out++;
+    weft__transport_touch(t);
+    return 0;
+}
+
+int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
+                         struct weft_slice data)
+{
+    int err = check_send(t, data.len);
+    if (err)
+        return err;
+    struct weft_bytes out;
+    err = weft__outq_open(&t->out, &t->set->pool, data.len + WEFT_WS_HEAD_MAX, &out);
+    if (!err) {
+        err = weft__ws_conn_send(&t->ws, &out, opcode, data);
+        weft__outq_close(&t->out, &out);
+    }
+    return sent_or_drop(t, err);
+}
+
+int weft__transport_send_frame_slice(struct weft_transport *t, struct weft_slice frame,
+                                     struct weft_buf *owner)
+{
+    WEFT_ASSERT(t->role == WEFT_WS_ROLE_SERVER);
+    int err = check_send(t, frame.len);
+    if (err)
+        return err;
+    return sent_or_drop(t, weft__outq_append(&t->out, &t->set->pool, frame, owner));
+}
+
+int weft__transport_send_frame(struct weft_transport *t, struct weft_buf *frame)
+{
+    return weft__transport_send_frame_slice(t, weft__buf_slice(frame), frame);
+}
+
+size_t weft__transport_unsent(const struct weft_transport *t)
+{
+    return t->out.bytes;
+}
+
+/* Moves the waiting control frames into the queue: a close frame behind everything, pongs alone
+ * before what was not begun. */
+static int queue_control(struct weft_transport *t)
+{
+    enum { CONTROL_MAX = 4096 };
+    struct weft_bytes out;
+    int err;
+    if (t->ws.close_waits || weft__outq_empty(&t->out)) {
+        err = weft__outq_open(&t->out, &t->set->pool, CONTROL_MAX, &out);
+        if (!err) {
+            err = weft__ws_conn_take_control(&t->ws, &out);
+            weft__outq_close(&t->out, &out);
+        }
+        return err;
+    }
+    uint8_t frames[CONTROL_MAX];
+    out = (struct weft_bytes){.alloc = t->set->options.alloc,
+                              .ptr = frames,
+                              .cap = sizeof(frames),
+                              .limit = sizeof(frames)};
+    err = weft__ws_conn_take_control(&t->ws, &out);
+    if (!err)
+        err = weft__outq_insert(&t->out, &t->set->pool, weft__bytes_slice(&out));
+    return err;
+}
+
+/* Sends until something is in flight or nothing is left. True when nothing is. */
+static bool send_out(struct weft_transport *t)
+{
+    while (!weft__outq_empty(&t->out)) {
+        struct iovec *iov;
+        int count = weft__outq_gather(&t->out, &t->set->pool, &iov);
+        int result = weft__tcp_send(&t->tcp, iov, count);
+        if (result == 0)
+            return false;
+        if (result < 0) {
+            weft__transport_finish(t, result);
+            return false;
+        }
+        weft__outq_sent(&t->out, &t->set->pool);
+    }
+    return true;
+}
+
+/* Everything is out: does what was waiting for that. */
+static void all_sent(struct weft_transport *t)
+{
+    if (t->state == WEFT_TRANSPORT_FLUSHING ||
+        (t->state == WEFT_TRANSPORT_OPEN && weft__ws_conn_should_drop(&t->ws))) {
+        weft__transport_linger(t);
+        return;
+    }
+    /* From here on the peer has its time for the closing handshake, and no more than that. */
+    if (t->state == WEFT_TRANSPORT_OPEN && !weft__ws_conn_is_open(&t->ws) && !t->close_timed) {
+        t->close_timed = true;
+        weft__transport_arm(t);
+    }
+}
+
+void weft__transport_flush(struct weft_transport *t)
+{
+    if (t->state == WEFT_TRANSPORT_CLOSED || t->state == WEFT_TRANSPORT_LINGERING)
+        return;
+    /* Answered outside of on_request: what that entails was left to this tick. */
+    if ((t->state == WEFT_TRANSPORT_OPEN && !t->opened) ||
+        (t->state == WEFT_TRANSPORT_HEAD && t->early))
+        weft__transport_head_resume(t);
+    if (t->state == WEFT_TRANSPORT_CLOSED || weft__tcp_sending(&t->tcp))
+        return;
+    if (t->is_ws && weft__ws_conn_has_control(&t->ws)) {
+        int err = queue_control(t);
+        if (err) {
+            weft__transport_finish(t, err);
+            return;
+        }
+    }
+    bool all = send_out(t);
+    if (t->state == WEFT_TRANSPORT_CLOSED)
+        return;
+    if (t->pressed && t->out.bytes < t->set->options.pause_bytes / 2)
+        relieve(t);
+    if (all && weft__outq_empty(&t->out) && !(t->is_ws && weft__ws_conn_has_control(&t->ws)))
+        all_sent(t);
+}

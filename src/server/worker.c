@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making, running and ending a worker. */
+#include "server/worker.h"
+
+#include "base/assert.h"
+#include "io/clock.h"
+#include "io/crypto.h"
+#include "rpc/demo.h"
+#include "server/conn.h"
+
+#include <signal.h>
+
+static void exec_post(void *ctx, struct weft_task *task)
+{
+    struct weft_worker *worker = ctx;
+    weft__loop_post(worker->loop, task);
+}
+
+static void publish(struct weft_worker *worker)
+{
+    struct weft_metrics *m = &worker->metrics;
+    const struct weft_loop_stats *loop = weft__loop_stats(worker->loop);
+    const struct weft_transport_stats *transport = &worker->transports.stats;
+    const struct weft_hub_stats *hub = weft__hub_stats(worker->hub);
+    const struct weft_mesh_stats *mesh = weft__mesh_stats(worker->port);
+    const struct weft_rpc_counters *rpc = &worker->rpc.counters;
+    uint64_t errors = 0;
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(rpc->errors); i++)
+        errors += rpc->errors[i];
+    weft__metrics_set(m, WEFT_METRIC_CONNECTIONS, transport->count);
+    weft__metrics_set(m, WEFT_METRIC_ACCEPTED, loop->accepts);
+    weft__metrics_set(m, WEFT_METRIC_WEBSOCKETS, transport->upgrades);
+    weft__metrics_set(m, WEFT_METRIC_REFUSED, worker->refused);
+    weft__metrics_set(m, WEFT_METRIC_HTTP, worker->http);
+    weft__metrics_set(m, WEFT_METRIC_MESSAGES_IN, transport->messages_in);
+    weft__metrics_set(m, WEFT_METRIC_MESSAGES_OUT, transport->messages_out);
+    weft__metrics_set(m, WEFT_METRIC_BYTES_IN, loop->bytes_in);
+    weft__metrics_set(m, WEFT_METRIC_BYTES_OUT, loop->bytes_out);
+    weft__metrics_set(m, WEFT_METRIC_PROTOCOL_ERRORS, transport->protocol_errors);
+    weft__metrics_set(m, WEFT_METRIC_TIMEOUTS,
+                      worker->timeouts + transport->lost + transport->stalls);
+    weft__metrics_set(m, WEFT_METRIC_CALLS, rpc->calls);
+    weft__metrics_set(m, WEFT_METRIC_CALL_ERRORS, errors);
+    weft__metrics_set(m, WEFT_METRIC_DOCUMENTS, hub->documents);
+    weft__metrics_set(m, WEFT_METRIC_DOC_OPENS, hub->opens);
+    weft__metrics_set(m, WEFT_METRIC_DOC_SUBMITS, hub->submits);
+    weft__metrics_set(m, WEFT_METRIC_DOC_COMMITS, hub->commits);
+    weft__metrics_set(m, WEFT_METRIC_DOC_REFUSED, hub->refused);
+    weft__metrics_set(m, WEFT_METRIC_DOC_DELIVERED, hub->deliveries);
+    weft__metrics_set(m, WEFT_METRIC_DOC_PRESENCE, hub->presence);
+    weft__metrics_set(m, WEFT_METRIC_DOC_LAGGED, hub->lagged);
+    weft__metrics_set(m, WEFT_METRIC_MESH_SENT, mesh->sent);
+    weft__metrics_set(m, WEFT_METRIC_MESH_RECEIVED, mesh->received);
+    weft__metrics_set(m, WEFT_METRIC_MESH_SPILLED, mesh->spilled);
+    weft__metrics_set(m, WEFT_METRIC_TICKS, loop->ticks);
+}
+
+static void end_of_tick(struct weft_loop_hook *hook)
+{
+    struct weft_worker *worker = WEFT_CONTAINER_OF(hook, struct weft_worker, hook);
+    weft__hub_flush(worker->hub);
+    if (weft__mesh_flush(worker->port))
+        weft__loop_again(worker->loop);
+    publish(worker);
+    if (worker->draining)
+        atomic_store(&worker->quiet,
+                     worker->transports.stats.count == 0 && !weft__hub_busy(worker->hub));
+}
+
+static void second_passed(struct weft_timer *timer)
+{
+    struct weft_worker *worker = WEFT_CONTAINER_OF(timer, struct weft_worker, second);
+    weft__hub_tick(worker->hub, weft__loop_now_ns(worker->loop));
+    weft__loop_timer_start(worker->loop, timer, 1000);
+}
+
+static void on_accept(struct weft_listener *listener, int fd, const struct weft_address *peer)
+{
+    (void)peer;
+    weft__conn_accept(WEFT_CONTAINER_OF(listener, struct weft_worker, listener), fd);
+}
+
+static void on_listener_closed(struct weft_listener *listener)
+{
+    WEFT_CONTAINER_OF(listener, struct weft_worker, listener)->listening = false;
+}
+
+static void drain(struct weft_task *task)
+{
+    struct weft_worker *worker = WEFT_CONTAINER_OF(task, struct weft_worker, drain_task);
+    worker->draining = true;
+    if (worker->listening)
+        weft__listener_close(&worker->listener);
+    weft__transport_set_close(&worker->transports, WEFT_WS_CLOSE_GOING_AWAY, "shutting down");
+}
+
+static void stop(struct weft_task *task)
+{
+    weft__loop_stop(WEFT_CONTAINER_OF(task, struct weft_worker, stop_task)->loop);
+}
+
+static enum weft_loop_backend backend_of(int option)
+{
+    switch (option) {
+    case WEFT_SERVER_LOOP_EPOLL:
+        return WEFT_LOOP_EPOLL;
+    case WEFT_SERVER_LOOP_URING:
+        return WEFT_LOOP_URING;
+    default:
+        return WEFT_LOOP_AUTO;
+    }
+}
+
+static int make_hub(struct weft_worker *worker)
+{
+    struct weft_server *server = worker->server;
+    const struct weft_hub_options options = {
+        .alloc = server->alloc,
+        .store = server->store,
+        .port = worker->port,
+        .exec = &worker->exec,
+        .clock = weft__clock_system(),
+        .crypto = weft__crypto_openssl(),
+        .log = &server->log,
+        .hash_key = server->hash_key,
+    };
+    int err = weft__hub_new(&options, &worker->hub);
+    if (err)
+        return err;
+    weft__mesh_port_bind(worker->port, &worker->exec, worker->hub);
+    err = weft__hub_register(worker->hub, &worker->registry);
+    if (!err && server->options.development)
+        err = weft__rpc_demo_register(&worker->registry);
+    return err;
+}
+
+int weft__worker_new(struct weft_server *server, unsigned index, struct weft_worker **ret_worker)
+{
+    const struct weft_loop_options loop = {
+        .backend = backend_of(server->options.loop),
+        .alloc = server->alloc,
+    };
+    const struct weft_transport_options transport = {
+        .alloc = server->alloc,
+        .crypto = weft__crypto_openssl(),
+    };
+    struct weft_worker *worker = weft__mem_zalloc(server->alloc, sizeof(*worker));
+    if (!worker)
+        return WEFT_ERR_NOMEM;
+    worker->server = server;
+    worker->index = index;
+    worker->port = weft__mesh_port(server->mesh, index);
+    worker->exec = (struct weft_exec){exec_post, worker};
+    weft__rpc_registry_init(&worker->registry, server->alloc, server->hash_key);
+    int err = weft__loop_new(&loop, &worker->loop);
+    if (err)
+        goto fail;
+    weft__loop_set_owner(worker->loop, worker);
+    weft__rpc_env_init(&worker->rpc, server->alloc, &worker->registry,
+                       weft__loop_wheel(worker->loop), server->hash_key);
+    worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
+    /* First what gathers output, then what sends it. */
+    weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
+    weft__transport_set_init(&worker->transports, worker->loop, &transport);
+    weft__timer_init(&worker->second, second_passed);
+    weft__task_init(&worker->drain_task, drain);
+    weft__task_init(&worker->stop_task, stop);
+    atomic_init(&worker->quiet, false);
+    err = make_hub(worker);
+    if (err)
+        goto fail;
+    *ret_worker = worker;
+    return 0;
+fail:
+    weft__worker_free(worker);
+    return err;
+}
+
+void weft__worker_free(struct weft_worker *worker)
+{
+    if (!worker)
+        return;
+    weft__hub_free(worker->hub);
+    if (worker->loop) {
+        weft__loop_timer_stop(worker->loop, &worker->second);
+        weft__rpc_env_done(&worker->rpc);
+        weft__transport_set_done(&worker->transports);
+        weft__loop_free(worker->loop);
+    }
+    weft__rpc_registry_done(&worker->registry);
+    weft__mem_free(worker->server->alloc, worker, sizeof(*worker));
+}
+
+int weft__worker_listen(struct weft_worker *worker)
+{
+    static const struct weft_listener_callbacks callbacks = {
+        .on_accept = on_accept,
+        .on_closed = on_listener_closed,
+    };
+    int err = weft__listener_open(&worker->listener, worker->loop, &worker->server->address,
+                                  WEFT_LISTENER_REUSEPORT, &callbacks);
+    worker->listening = err == 0;
+    return err;
+}
+
+static void *run(void *arg)
+{
+    struct weft_worker *worker = arg;
+    weft__loop_timer_start(worker->loop, &worker->second, 1000);
+    int err = weft__loop_run(worker->loop);
+    if (err)
+        weft__log(&worker->server->log, WEFT_LOG_ERROR, "worker %u: the loop failed: %s",
+                  worker->index, weft_err_message(err));
+    WEFT_ASSERT(err == 0); /* A worker that cannot wait any more owns documents nobody can reach. */
+    return NULL;
+}
+
+int weft__worker_start(struct weft_worker *worker)
+{
+    /* Signals are for the main thread: workers block them all. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&worker->thread, NULL, run, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed ? WEFT_ERR_SYSTEM : 0;
+}
+
+void weft__worker_drain(struct weft_worker *worker)
+{
+    weft__loop_post(worker->loop, &worker->drain_task);
+}
+
+void weft__worker_stop(struct weft_worker *worker)
+{
+    weft__loop_post(worker->loop, &worker->stop_task);
+}

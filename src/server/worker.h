@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker: one thread, one loop, one listener, its connections, its hub. Workers share nothing but
+ * the store and the mesh.
+ *
+ *   run:   each tick ends with  hub → mesh → published numbers → transports (one submission)
+ *   stop:  drain (no new connections, open ones closed with 1001) ─► quiet: no connection, nothing
+ *          at the store, no request under way ─► when all workers are quiet: the loop ends
+ */
+#ifndef WEFT_SERVER_WORKER_H
+#define WEFT_SERVER_WORKER_H
+
+#include "hub/hub.h"
+#include "io/loop.h"
+#include "io/tcp.h"
+#include "rpc/peer.h"
+#include "server/metrics.h"
+#include "server/server_internal.h"
+#include "server/transport.h"
+
+#include <pthread.h>
+
+struct weft_worker {
+    struct weft_server *server;
+    unsigned index;
+    pthread_t thread;
+    struct weft_loop *loop;
+    struct weft_exec exec;
+    struct weft_listener listener;
+    bool listening;
+    bool draining;
+    struct weft_loop_hook hook;
+    struct weft_timer second; /* fires once a second */
+    struct weft_transport_set transports;
+    struct weft_rpc_registry registry;
+    struct weft_rpc_env rpc;
+    struct weft_hub *hub;
+    struct weft_mesh_port *port;
+    struct weft_metrics metrics;
+    struct weft_task drain_task;
+    struct weft_task stop_task;
+    atomic_bool quiet;
+    /* Counted here, published as metrics. */
+    uint64_t refused;
+    uint64_t http;
+    uint64_t timeouts;
+    uint64_t sessions; /* for their names */
+};
+
+/* A worker that does not run yet. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UNAVAILABLE (the loop asked
+ * for), WEFT_ERR_SYSTEM. */
+WEFT_MUST_USE int weft__worker_new(struct weft_server *server, unsigned index,
+                                   struct weft_worker **ret_worker);
+
+/* Opens its listener at server->address. **Errors:** those of weft__listener_open. */
+WEFT_MUST_USE int weft__worker_listen(struct weft_worker *worker);
+
+/* Starts its thread. **Errors:** WEFT_ERR_SYSTEM. */
+WEFT_MUST_USE int weft__worker_start(struct weft_worker *worker);
+
+/* Begins to drain. Any thread, once. */
+void weft__worker_drain(struct weft_worker *worker);
+
+/* Ends its loop; the thread can be joined. Any thread, once. */
+void weft__worker_stop(struct weft_worker *worker);
+
+/* The thread has ended or was never started. NULL is allowed. */
+void weft__worker_free(struct weft_worker *worker);
+
+#endif
