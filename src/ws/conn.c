@@ -150,8 +150,8 @@ static bool read_head(struct weft_ws_conn *conn, const uint8_t *data, size_t len
     ptrdiff_t n = 0;
     if (conn->head_len == 0) {
         n = weft__ws_head_decode(data, len, &head);
-        if (n > 0)
-            *used += (size_t)n;
+        if (n != 0)
+            *used += weft__ws_head_len(data[1]);
     }
     while (n == 0 && len > 0) {
         conn->head[conn->head_len++] = *data++;
