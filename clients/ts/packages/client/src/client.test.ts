@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { WeftClient } from "./client.js";
+import { WeftError } from "./errors.js";
+import { FakeClock, settle } from "./testing/fake-clock.js";
+import { ScriptedNetwork } from "./testing/scripted.js";
+import { text } from "./text/index.js";
+
+function world(random = 0.999) {
+  const clock = new FakeClock();
+  const network = new ScriptedNetwork();
+  const client = new WeftClient({ url: "", transport: network.transport, clock, random: () => random });
+  return { clock, network, client };
+}
+
+test("the greeting comes first and names versions, features and application", () => {
+  const { network, client } = world();
+  network.link.handlers.onOpen();
+  assert.deepEqual(network.link.sent, [
+    {
+      jsonrpc: "2.0",
+      id: 0,
+      method: "$/hello",
+      params: { v: [1, 1], features: [], client: { name: "weft-ts", version: "0.1.0" } },
+    },
+  ]);
+  assert.equal(client.status.kind, "connecting");
+  network.link.say({ id: 0, result: { session: "s_1", v: 1, ping_ms: 20_000, limits: { batch: 100 } } });
+  assert.deepEqual(client.status, {
+    kind: "open",
+    info: { session: "s_1", v: 1, pingMs: 20_000, limits: { batch: 100 } },
+  });
+});
+
+test("delays double up to ten seconds, with full jitter below", async () => {
+  for (const random of [0.999, 0.5, 0]) {
+    const { clock, network, client } = world(random);
+    const delays: number[] = [];
+    client.on("status", (status) => status.kind === "waiting" && delays.push(status.retryInMs));
+    for (let i = 0; i < 9; i++) {
+      network.link.handlers.onClose(1006, "");
+      await clock.advance((delays.at(-1) ?? 0) + 1);
+    }
+    const bounds = [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000];
+    assert.deepEqual(delays, bounds.map((bound) => bound * random));
+    assert.equal(network.links.length, 10);
+  }
+});
+
+test("a connection that lived a while ends the series of failures, a short one does not", async () => {
+  const { clock, network, client } = world();
+  const waits = (): number => (client.status.kind === "waiting" ? Math.ceil(client.status.retryInMs) : -1);
+  for (const expected of [200, 400]) {
+    network.link.greet();
+    await clock.advance(1000);
+    network.link.handlers.onClose(1006, "");
+    assert.equal(waits(), expected);
+    await clock.advance(1000);
+  }
+  network.link.greet();
+  await clock.advance(5000);
+  network.link.handlers.onClose(1006, "");
+  assert.equal(waits(), 200);
+});
+
+test("coming online tries at once", async () => {
+  const listeners: (() => void)[] = [];
+  const original = globalThis.addEventListener;
+  globalThis.addEventListener = ((name: string, listener: () => void) => {
+    if (name === "online") listeners.push(listener);
+  }) as typeof globalThis.addEventListener;
+  try {
+    const { clock, network } = world();
+    for (let i = 0; i < 5; i++) {
+      network.link.handlers.onClose(1006, "");
+      if (i < 4) await clock.advance(10_000);
+    }
+    assert.equal(network.links.length, 5);
+    listeners[0]?.();
+    assert.equal(network.links.length, 6);
+    listeners[0]?.();
+    assert.equal(network.links.length, 6, "not while connecting");
+  } finally {
+    globalThis.addEventListener = original;
+  }
+});
+
+test("silence is a cut: twice the server's interval, ten seconds while presence is shown", async () => {
+  for (const presence of [false, true]) {
+    const { clock, network, client } = world();
+    const first = network.link;
+    first.greet();
+    const replica = client.open("d", text);
+    if (presence) replica.setPresence({ selections: [], name: "A", color: "#000000", status: "" });
+    const limit = presence ? 10_000 : 50_000;
+    await clock.advance(limit - 1);
+    assert.equal(client.status.kind, "open");
+    assert.notEqual(first.last("$/ping"), undefined);
+    first.say({ method: "$/pong" });
+    await clock.advance(limit - 1);
+    assert.equal(client.status.kind, "open");
+    await clock.advance(2);
+    assert.equal(client.status.kind, "waiting");
+    assert.equal(first.ended, "dropped", "without waiting for the closing handshake");
+  }
+});
+
+test("a ping of the server's is answered at once", () => {
+  const { network } = world();
+  network.link.greet();
+  network.link.say({ method: "$/ping" });
+  assert.deepEqual(network.link.sent.at(-1), { jsonrpc: "2.0", method: "$/pong" });
+});
+
+test("no answer to the greeting, or nonsense, leads to another try", async () => {
+  const { clock, network, client } = world();
+  network.link.handlers.onOpen();
+  await clock.advance(10_000);
+  assert.equal(client.status.kind, "waiting");
+  await clock.advance(200);
+  network.link.greet();
+  network.link.handlers.onMessage("{nonsense");
+  assert.equal(client.status.kind, "waiting");
+  assert.equal(network.link.ended, "dropped");
+});
+
+test("a refusal for good ends the client, with its calls", async () => {
+  const { network, client } = world();
+  const call = client.call("x");
+  network.link.handlers.onOpen();
+  network.link.say({ id: 0, error: { code: -32016, message: "who?", data: { code: "unauthenticated" } } });
+  assert.equal(client.status.kind, "closed");
+  await assert.rejects(call, { code: "unauthenticated" });
+  await assert.rejects(client.call("y"), { code: "unauthenticated" });
+});
+
+test("the server's wish for a later return is kept", async () => {
+  const { network, client } = world();
+  network.link.greet();
+  network.link.say({ method: "$/goaway", params: { reason: "drain", reconnect_after_ms: 3187 } });
+  network.link.handlers.onClose(1001, "drain");
+  assert.equal(client.status.kind === "waiting" && client.status.retryInMs, 3187);
+});
+
+test("calls wait for the connection, are answered in any order, and once", async () => {
+  const { network, client } = world();
+  const [a, b] = [client.call("m", { n: 1 }), client.call("m", [2])];
+  network.link.greet();
+  const [first, second] = network.link.sent.filter(({ method }) => method === "m");
+  assert.deepEqual([first?.["params"], second?.["params"]], [{ n: 1 }, [2]]);
+  network.link.say({ id: second?.["id"], result: "b" });
+  network.link.say({ id: second?.["id"], result: "again" });
+  network.link.say({ id: 999, result: "unknown" });
+  network.link.say({ id: first?.["id"], result: null });
+  assert.deepEqual(await Promise.all([a, b]), [null, "b"]);
+});
+
+test("a cut fails what was sent, and what waits is sent later", async () => {
+  const { clock, network, client } = world();
+  network.link.greet();
+  const sent = client.call("m");
+  network.link.handlers.onClose(1006, "");
+  await assert.rejects(sent, { code: "unavailable", executed: "unknown" });
+  const waiting = client.call("w");
+  await clock.advance(200);
+  network.link.greet();
+  network.link.say({ id: network.link.last("w")?.["id"], result: 5 });
+  assert.equal(await waiting, 5);
+});
+
+test("a deadline travels with the call, ends it and cancels it", async () => {
+  const { clock, network, client } = world();
+  network.link.greet();
+  const call = client.call("slow", undefined, { timeoutMs: 1000 });
+  const sent = network.link.last("slow");
+  assert.deepEqual(sent?.["meta"], { timeout_ms: 1000 });
+  void clock.advance(1000);
+  await assert.rejects(call, { code: "deadline_exceeded" });
+  assert.deepEqual(network.link.last("$/cancel")?.["params"], { id: sent?.["id"] });
+  network.link.say({ id: sent?.["id"], result: "late" });
+});
+
+test("an abort signal cancels, before and after sending", async () => {
+  const { network, client } = world();
+  const early = new AbortController();
+  const waiting = client.call("m", {}, { signal: early.signal });
+  early.abort();
+  await assert.rejects(waiting, { code: "canceled", executed: "no" });
+  await assert.rejects(client.call("m", {}, { signal: early.signal }), { code: "canceled" });
+  network.link.greet();
+  assert.equal(network.link.last("m"), undefined);
+  const late = new AbortController();
+  const call = client.call("m", {}, { signal: late.signal });
+  late.abort();
+  await assert.rejects(call, { code: "canceled", executed: "unknown" });
+  assert.notEqual(network.link.last("$/cancel"), undefined);
+});
+
+test("errors carry code, reason, hint and whether anything happened", async () => {
+  const { network, client } = world();
+  network.link.greet();
+  const answer = async (error: object): Promise<WeftError> => {
+    const call = client.call("m");
+    network.link.say({ id: network.link.last("m")?.["id"], error });
+    return call.then(() => assert.fail(), WeftError.from);
+  };
+  const data = { code: "aborted", reason: "weft.doc.epoch_changed", retryable: true, retry_after_ms: 12, executed: "no" };
+  const full = await answer({ code: -32010, message: "no", data });
+  const { code, reason, retryable, retryAfterMs, executed, message } = full;
+  assert.deepEqual(
+    { code, reason, retryable, retryAfterMs, executed, message },
+    { code: "aborted", reason: "weft.doc.epoch_changed", retryable: true, retryAfterMs: 12, executed: "no", message: "no" },
+  );
+  for (const [number, name] of [[-32601, "unimplemented"], [-32700, "invalid_argument"], [-32008, "resource_exhausted"], [-5, "unknown"]]) {
+    assert.equal((await answer({ code: number, message: "" })).code, name);
+  }
+});
+
+test("calls of the server's are answered, unknown ones refused, batches too", async () => {
+  const { network, client } = world();
+  network.link.greet();
+  client.serve("add", (params) => (params as number[]).reduce((a, b) => a + b));
+  assert.throws(() => client.serve("add", () => 0), { code: "already_exists" });
+  client.serve("fail", () => Promise.reject(new WeftError("not_found", "nothing")));
+  const heard: unknown[] = [];
+  client.onNotification("news", (params) => heard.push(params));
+  network.link.handlers.onMessage(
+    JSON.stringify([
+      { jsonrpc: "2.0", id: "$s1", method: "add", params: [1, 2] },
+      { jsonrpc: "2.0", id: "$s2", method: "fail" },
+      { jsonrpc: "2.0", id: "$s3", method: "none" },
+      { jsonrpc: "2.0", method: "news", params: { x: 1 } },
+    ]),
+  );
+  await settle();
+  const answers = network.link.sent.filter(({ id }) => typeof id === "string");
+  const byId = Object.fromEntries(answers.map((answer) => [answer["id"], answer["result"] ?? (answer["error"] as { code: number }).code]));
+  assert.deepEqual(byId, { $s1: 3, $s2: -32005, $s3: -32601 });
+  assert.deepEqual(heard, [{ x: 1 }]);
+});
+
+test("closing ends everything, and nothing is tried again", async () => {
+  const { clock, network, client } = world();
+  network.link.greet();
+  const call = client.call("m");
+  client.close();
+  await assert.rejects(call, { code: "unavailable" });
+  await assert.rejects(client.call("m"), { code: "canceled" });
+  assert.throws(() => client.open("d", text), { code: "canceled" });
+  network.link.handlers.onClose(1000, "");
+  await clock.advance(60_000);
+  assert.equal(network.links.length, 1);
+  assert.equal(clock.timers, 0);
+});
+
+test("a listener that throws disturbs nobody else", async () => {
+  const { network, client } = world();
+  const uncaught: unknown[] = [];
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.once("uncaughtException", (error) => uncaught.push(error.message));
+  let heard = 0;
+  client.on("status", () => {
+    throw new Error("mine");
+  });
+  client.on("status", () => heard++);
+  network.link.greet();
+  await settle();
+  for (const listener of listeners) process.on("uncaughtException", listener);
+  assert.equal(heard, 1);
+  assert.deepEqual(uncaught, ["mine"]);
+});

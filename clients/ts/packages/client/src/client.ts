@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The client: composes connection, calls and documents. */
+import { CallTable } from "./connection/calls.js";
+import type { CallOptions } from "./connection/calls.js";
+import { Connection } from "./connection/connection.js";
+import type { ConnectionStatus } from "./connection/status.js";
+import type { DocumentPeer } from "./doc/peer.js";
+import type { ReplicaOptions } from "./doc/events.js";
+import { Replica } from "./doc/replica.js";
+import { WeftError } from "./errors.js";
+import type { OtType } from "./ot/type.js";
+import type { WebSocketConstructor } from "./platform/platform.js";
+import type { Incoming, IncomingRequest } from "./protocol/jsonrpc.js";
+import { isObject, writeError, writeNotification, writeResult } from "./protocol/jsonrpc.js";
+import type { TransportFactory } from "./transport/transport.js";
+import { webSocketTransport } from "./transport/websocket.js";
+import type { Clock } from "./util/clock.js";
+import { systemClock } from "./util/clock.js";
+import { Emitter } from "./util/emitter.js";
+import type { Unsubscribe } from "./util/emitter.js";
+
+/** Options of a client. */
+export interface ClientOptions {
+  /** Address of the server, `ws:` or `wss:`, for example `ws://127.0.0.1:8080/ws`. */
+  readonly url: string;
+  /** Name and version of the application, for the server's log. */
+  readonly app?: { readonly name: string; readonly version: string };
+  /** Time allowed for a call that does not say otherwise, in milliseconds; 30,000 by default. */
+  readonly callTimeoutMs?: number;
+  /** A WebSocket class; by default the browser's, in Node the one of the package `ws`. */
+  readonly WebSocket?: WebSocketConstructor;
+  /** Another transport in place of WebSocket; `url` and `WebSocket` are then not used. */
+  readonly transport?: TransportFactory;
+  /** Another clock, for tests. */
+  readonly clock?: Clock;
+  /** Another source of jitter (from 0 included to 1 excluded), for tests. */
+  readonly random?: () => number;
+}
+
+/** What a client tells its listeners. */
+export interface ClientEvents {
+  /** The connection's status changed. */
+  status: ConnectionStatus;
+}
+
+/**
+ * Answers a call of the server's.
+ * @param params what the server sent, unchecked
+ * @returns the result, or a promise of it; a thrown WeftError becomes the error answer
+ */
+export type CallHandler = (params: unknown) => unknown;
+
+/**
+ * A client of one weft server. It connects at once and comes back after every cut; calls wait for
+ * the connection, documents are opened again by themselves. Ends with {@link close}.
+ */
+export class WeftClient extends Emitter<ClientEvents> {
+  readonly #calls: CallTable;
+  readonly #connection: Connection;
+  readonly #peer: DocumentPeer;
+  readonly #callTimeoutMs: number;
+  readonly #replicas = new Map<string, { close(): void } & DocumentSink>();
+  readonly #handlers = new Map<string, CallHandler>();
+  readonly #listeners = new Map<string, Set<(params: unknown) => void>>();
+  readonly #online = (): void => this.retryNow();
+  #watchers = 0;
+
+  /** @param options the server's address and, if wanted, how to reach it */
+  constructor(options: ClientOptions) {
+    super();
+    const clock = options.clock ?? systemClock;
+    const random = options.random ?? Math.random;
+    const app = options.app ?? { name: "weft-ts", version: "0.1.0" };
+    this.#callTimeoutMs = options.callTimeoutMs ?? 30_000;
+    this.#calls = new CallTable(clock);
+    this.#peer = {
+      clock,
+      random,
+      messageBytes: () => this.#messageBytes(),
+      call: (method, params, call) => this.call(method, params, call),
+      notify: (method, params) => this.notify(method, params),
+      watchLiveness: (on) => this.#connection.watchClosely((this.#watchers += on ? 1 : -1) > 0),
+    };
+    const transport = options.transport ?? webSocketTransport(options.url, options.WebSocket);
+    const hello = { v: [1, 1], features: [], client: app };
+    this.#connection = new Connection(
+      { transport, clock, random, hello },
+      {
+        statusChanged: (status) => this.#statusChanged(status),
+        received: (message) => this.#received(message),
+      },
+    );
+    globalThis.addEventListener?.("online", this.#online);
+    this.#connection.connect();
+  }
+
+  /** The connection's status now. */
+  get status(): ConnectionStatus {
+    return this.#connection.status;
+  }
+
+  /**
+   * Calls a method of the server's. Without a connection the call waits for one.
+   * Errors: rejects with WeftError; `unavailable` when the connection is cut before the answer.
+   * @param method the method's name
+   * @param params its parameters: a JSON object or array
+   * @param options time limit and cancellation
+   * @returns the result as the server sent it, unchecked
+   */
+  call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
+    if (this.status.kind === "closed") return Promise.reject(closedError(this.status.error));
+    return this.#calls.call(method, params, { timeoutMs: this.#callTimeoutMs, ...options });
+  }
+
+  /**
+   * Sends a notification, which is not answered; does nothing while there is no connection.
+   * @param method the method's name
+   * @param params its parameters: a JSON object or array
+   */
+  notify(method: string, params?: unknown): void {
+    this.#connection.send(writeNotification(method, params));
+  }
+
+  /**
+   * Answers calls of the server's, until removed.
+   * Errors: throws WeftError `already_exists` when the method has a handler.
+   * @param method the method's name
+   * @param handler answers one call
+   * @returns removes the handler
+   */
+  serve(method: string, handler: CallHandler): Unsubscribe {
+    if (this.#handlers.has(method)) throw new WeftError("already_exists", `${method} has a handler`);
+    this.#handlers.set(method, handler);
+    return () => void this.#handlers.delete(method);
+  }
+
+  /**
+   * Listens to notifications of the server's, until removed. Those about documents go to replicas.
+   * @param method the method's name
+   * @param listener called with the parameters, unchecked
+   * @returns removes the listener
+   */
+  onNotification(method: string, listener: (params: unknown) => void): Unsubscribe {
+    const set = this.#listeners.get(method) ?? new Set();
+    this.#listeners.set(method, set.add(listener));
+    return () => void set.delete(listener);
+  }
+
+  /**
+   * Opens a document, which is created if there is none. Wait for `replica.ready()` before editing.
+   * Errors: throws WeftError `already_exists` when this client has the document open.
+   * @param doc the document's name: 1 to 255 bytes of UTF-8, no control characters
+   * @param type its type, for example `text` of `@weft/client/text`
+   * @param options of the replica
+   */
+  open<S, Op>(doc: string, type: OtType<S, Op>, options?: ReplicaOptions): Replica<S, Op> {
+    if (this.status.kind === "closed") throw closedError(this.status.error);
+    if (this.#replicas.has(doc)) throw new WeftError("already_exists", `${doc} is open already`);
+    const replica = new Replica(this.#peer, doc, type, options);
+    this.#replicas.set(doc, replica);
+    replica.on("state", (state) => {
+      if (state.kind === "closed") this.#replicas.delete(doc);
+    });
+    if (this.status.kind === "open") replica.connected();
+    return replica;
+  }
+
+  /** Tries to connect at once, when the next attempt is still waiting. */
+  retryNow(): void {
+    this.#connection.retryNow();
+  }
+
+  /** Ends the connection for good, with all calls and replicas. */
+  close(): void {
+    for (const replica of [...this.#replicas.values()]) replica.close();
+    this.#connection.close();
+  }
+
+  #messageBytes(): number {
+    const limit = this.status.kind === "open" ? this.status.info.limits["message_bytes"] : undefined;
+    return Math.max(limit ?? 1 << 20, 4096);
+  }
+
+  #statusChanged(status: ConnectionStatus): void {
+    if (status.kind === "open") {
+      this.#calls.opened((text) => this.#connection.send(text));
+      for (const replica of this.#replicas.values()) replica.connected();
+    } else if (status.kind === "closed") {
+      globalThis.removeEventListener?.("online", this.#online);
+      for (const replica of this.#replicas.values()) replica.disconnected();
+      this.#calls.close(closedError(status.error));
+    } else if (status.kind === "waiting") {
+      for (const replica of this.#replicas.values()) replica.disconnected();
+      this.#calls.cut();
+    }
+    this.emit("status", status);
+  }
+
+  #received(message: Incoming): void {
+    if (message.kind === "answer") this.#calls.answered(message);
+    else if (message.kind !== "request") return;
+    else if (message.id !== undefined) void this.#answer(message, message.id);
+    else this.#notified(message);
+  }
+
+  #notified({ method, params }: IncomingRequest): void {
+    if (isObject(params) && typeof params["doc"] === "string") {
+      this.#replicas.get(params["doc"])?.received(method, params);
+    }
+    for (const listener of [...(this.#listeners.get(method) ?? [])]) listener(params);
+  }
+
+  async #answer({ method, params }: IncomingRequest, id: string | number): Promise<void> {
+    const handler = this.#handlers.get(method);
+    try {
+      if (handler === undefined) throw new WeftError("unimplemented", `no method ${method}`, { executed: "no" });
+      this.#connection.send(writeResult(id, await handler(params)));
+    } catch (error) {
+      this.#connection.send(writeError(id, WeftError.from(error)));
+    }
+  }
+}
+
+interface DocumentSink {
+  connected(): void;
+  disconnected(): void;
+  received(method: string, params: Record<string, unknown>): void;
+}
+
+function closedError(cause: WeftError | null): WeftError {
+  return cause ?? new WeftError("canceled", "the client is closed", { executed: "no" });
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Many replicas and one server over a bad network: random edits, delays, cuts, silences, duplicate
+ * answers, server restarts. In the end everybody agrees and every edit is there exactly once.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { WeftClient } from "../client.js";
+import { FakeClock } from "../testing/fake-clock.js";
+import { FakeServer } from "../testing/fake-server.js";
+import { Rng, runSeed } from "../testing/random.js";
+import { replaceText, splitsPair, text, type TextOp } from "../text/index.js";
+import type { Replica } from "./replica.js";
+
+const seed = runSeed();
+
+interface World {
+  clock: FakeClock;
+  server: FakeServer;
+  clients: WeftClient[];
+  replicas: Replica<string, TextOp>[];
+}
+
+async function makeWorld(rng: Rng, count: number): Promise<World> {
+  const clock = new FakeClock();
+  const server = new FakeServer(clock, rng.next);
+  server.duplicates = 0.1;
+  const clients = Array.from({ length: count }, () => {
+    return new WeftClient({ url: "", transport: server.network.transport, clock, random: rng.next });
+  });
+  const replicas = clients.map((client) => client.open("d", text));
+  await clock.advance(2000);
+  await Promise.all(replicas.map((replica) => replica.ready()));
+  return { clock, server, clients, replicas };
+}
+
+function offset(rng: Rng, value: string): number {
+  const at = rng.below(value.length + 1);
+  return splitsPair(value, at) ? at - 1 : at;
+}
+
+function disturb(rng: Rng, server: FakeServer): void {
+  const some = (): boolean => rng.chance(0.4);
+  const kind = rng.below(40);
+  if (kind === 0) server.network.cut(some);
+  else if (kind === 1) server.network.silence(some);
+  else if (kind === 2) server.restart();
+  else if (kind === 3) server.network.up = !server.network.up;
+  else if (kind === 4) server.document("d").longest = rng.below(4);
+  else if (kind === 5) server.document("d").longest = 100_000;
+}
+
+async function heal({ clock, server, replicas }: World): Promise<void> {
+  server.network.up = true;
+  await clock.advance(120_000);
+  for (const replica of replicas) {
+    assert.equal(replica.state.kind, "live");
+    assert.equal(replica.pendingEdits, 0);
+    assert.equal(replica.value, server.document("d").value);
+    assert.equal(replica.version, server.document("d").version);
+  }
+}
+
+for (let world = 0; world < 12; world++) {
+  test(`replicas converge over a bad network, undo included (seed ${seed}, world ${world})`, async () => {
+    const rng = new Rng(seed + world);
+    const it = await makeWorld(rng, 2 + rng.below(4));
+    const copies = it.replicas.map((replica) => follow(replica));
+    for (let step = 0; step < 150; step++) {
+      const replica = rng.pick(it.replicas);
+      const kind = rng.below(10);
+      if (kind === 0) replica.undo();
+      else if (kind === 1) replica.redo();
+      else {
+        const [a, b] = [offset(rng, replica.value), offset(rng, replica.value)];
+        const from = Math.min(a, b);
+        const to = rng.chance(0.4) ? Math.max(a, b) : from;
+        replica.edit(replaceText(replica.value, from, to, rng.chance(0.8) ? rng.text(6) : ""));
+      }
+      disturb(rng, it.server);
+      await it.clock.advance(rng.below(60));
+    }
+    await heal(it);
+    for (const [i, copy] of copies.entries()) assert.equal(copy(), it.replicas[i]?.value);
+    for (const client of it.clients) client.close();
+  });
+}
+
+/** Follows a replica by its change events alone, as an editor does. */
+function follow(replica: Replica<string, TextOp>): () => string {
+  let copy = replica.value;
+  replica.on("change", ({ op }) => {
+    copy = text.apply(copy, op);
+    assert.equal(copy, replica.value);
+  });
+  return () => copy;
+}
+
+for (let world = 0; world < 8; world++) {
+  test(`every edit arrives exactly once (seed ${seed}, world ${world})`, async () => {
+    const rng = new Rng(seed * 31 + world);
+    const it = await makeWorld(rng, 3);
+    const written = it.replicas.map((): string[] => []);
+    for (let step = 0; step < 120; step++) {
+      const index = rng.below(it.replicas.length);
+      const replica = it.replicas[index];
+      const list = written[index];
+      assert.ok(replica && list);
+      const mark = `<${index}.${list.length}>`;
+      list.push(mark);
+      // Always at the end, where the wildest ties are.
+      replica.edit(replaceText(replica.value, replica.value.length, replica.value.length, mark));
+      disturb(rng, it.server);
+      await it.clock.advance(rng.below(60));
+    }
+    await heal(it);
+    const final = it.server.document("d").value;
+    const marks = final.match(/<\d+\.\d+>/g) ?? [];
+    assert.equal(marks.join(""), final);
+    for (const [index, list] of written.entries()) {
+      assert.deepEqual([...marks].filter((mark) => mark.startsWith(`<${index}.`)).sort(), [...list].sort());
+    }
+    for (const client of it.clients) client.close();
+  });
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One document of the fake server: PROTOCOL §6 in as few lines as it takes. */
+import { WeftError } from "../errors.js";
+import { text, type TextOp } from "../text/index.js";
+
+/** One entry of the log. */
+export interface Entry {
+  readonly version: number;
+  readonly op: TextOp;
+  readonly by: { readonly sub: string; readonly client: string; readonly seq: number; readonly time: number };
+}
+
+/** The parameters of `doc.submit`. */
+export interface Submit {
+  readonly epoch: string;
+  readonly client: string;
+  readonly seq: number;
+  readonly version: number;
+  readonly op: TextOp;
+}
+
+/** What is durable of a document. */
+export class FakeDocument {
+  value = "";
+  epoch: string;
+  log: Entry[] = [];
+  readonly clients = new Map<string, { seq: number; version: number; hash: string }>();
+  /** Openings from further back get a snapshot. */
+  longest = 100_000;
+
+  constructor(epoch: string) {
+    this.epoch = epoch;
+  }
+
+  /** The newest version. */
+  get version(): number {
+    return this.log.length;
+  }
+
+  /** What `doc.open` answers. */
+  open(client: string, epoch?: string, version?: number): Record<string, unknown> {
+    const applied = this.clients.get(client)?.seq ?? 0;
+    const head = { epoch: this.epoch, type: "text", version: this.version, applied };
+    const range = version === undefined ? Infinity : this.version - version;
+    if (epoch !== this.epoch || version === undefined || range > this.longest) {
+      return { ...head, snapshot: this.value };
+    }
+    const ops = this.log
+      .slice(version)
+      .map(({ version: at, op, by }) =>
+        by.client === client ? { version: at, seq: by.seq } : { version: at, op, by },
+      );
+    return { ...head, ops };
+  }
+
+  /** Settles a submit: the entry when it is new, the old version when it is a repeat. */
+  submit(params: Submit, time: number): Entry | { readonly repeated: number } {
+    const { client, seq } = params;
+    if (params.epoch !== this.epoch) {
+      throw new WeftError("aborted", "another epoch", { reason: "weft.doc.epoch_changed" });
+    }
+    const hash = JSON.stringify(params.op);
+    const last = this.clients.get(client) ?? { seq: 0, version: 0, hash: "" };
+    if (seq === last.seq && hash === last.hash) return { repeated: last.version };
+    if (seq <= last.seq) throw new WeftError("already_exists", "applied before", { retryable: false });
+    if (seq !== last.seq + 1) throw new WeftError("failed_precondition", "a number is missing");
+    if (params.version > this.version) throw new WeftError("invalid_argument", "a version to come");
+    let op = text.check(params.op);
+    for (const entry of this.log.slice(params.version)) op = text.transform(op, entry.op, "left");
+    this.value = text.apply(this.value, op);
+    const entry = { version: this.version + 1, op, by: { sub: "", client, seq, time } };
+    this.log.push(entry);
+    this.clients.set(client, { seq, version: entry.version, hash });
+    return entry;
+  }
+
+  /** Forgets the history, as an import would: a new epoch with the content given. */
+  begin(epoch: string, value: string): void {
+    this.epoch = epoch;
+    this.value = value;
+    this.log = [];
+    this.clients.clear();
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A transport that a test plays by hand, message by message. */
+import type { Transport, TransportFactory, TransportHandlers } from "../transport/transport.js";
+
+/** One attempt to connect. */
+export class ScriptedLink implements Transport {
+  /** What the client sent, parsed. */
+  readonly sent: Record<string, unknown>[] = [];
+  /** How the client ended it. */
+  ended: "closed" | "dropped" | null = null;
+
+  constructor(readonly handlers: TransportHandlers) {}
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as Record<string, unknown>);
+  }
+
+  close(): void {
+    this.ended = "closed";
+  }
+
+  drop(): void {
+    this.ended = "dropped";
+  }
+
+  /** Sends a JSON-RPC message to the client. */
+  say(message: object): void {
+    this.handlers.onMessage(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  }
+
+  /** Opens the connection and answers the greeting. */
+  greet(pingMs = 25_000): void {
+    this.handlers.onOpen();
+    this.say({ id: 0, result: { session: "s", v: 1, ping_ms: pingMs, limits: { message_bytes: 1000 } } });
+  }
+
+  /** The newest message with a method. */
+  last(method: string): Record<string, unknown> | undefined {
+    return this.sent.filter((message) => message["method"] === method).at(-1);
+  }
+}
+
+/** Records every attempt. */
+export class ScriptedNetwork {
+  readonly links: ScriptedLink[] = [];
+
+  readonly transport: TransportFactory = (handlers) => {
+    const link = new ScriptedLink(handlers);
+    this.links.push(link);
+    return link;
+  };
+
+  /** The newest attempt. */
+  get link(): ScriptedLink {
+    const link = this.links.at(-1);
+    if (link === undefined) throw new Error("nobody connected");
+    return link;
+  }
+}
