@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The suites of ./dev test: which programs each consists of and how they are run.
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+
+import { walk } from './files.mjs';
+
+/** What the modules with threads are called; their unit tests run under ThreadSanitizer. */
+const THREADED = ['base', 'io', 'server', 'client', 'store', 'hub', 'bus'];
+
+/** Sanitizers make programs slower; the limits are for the slowest machine we use. */
+const UNIT_TIMEOUT_MS = 60_000;
+const INTEGRATION_TIMEOUT_MS = 120_000;
+const TS_TIMEOUT_MS = 300_000;
+
+/** The C tests of the sources, so that one that was not built is a failure and not an absence. */
+function cTests(root, build, kind, pattern) {
+    return walk(join(root, 'tests', kind))
+        .filter((path) => pattern.test(path))
+        .map((path) => {
+            const place = relative(join(root, 'tests'), path).replace(/\.c$/, '');
+            return { name: place, path: join(build, 'tests', place) };
+        });
+}
+
+/** "thread", "address,undefined" or "": what the build tree was configured with. */
+function sanitizerOf(build) {
+    const cache = readFileSync(join(build, 'CMakeCache.txt'), 'utf8');
+    return /^WEFT_SANITIZE:STRING=(.*)$/m.exec(cache)?.[1] ?? '';
+}
+
+function cSuite(title, build, programs, { timeoutMs, env = {}, parallel = 1 }) {
+    const sanitizer = sanitizerOf(build);
+    // ThreadSanitizer of gcc 12 cannot place its shadow under the address layout of new kernels.
+    const wrapper = sanitizer === 'thread' ? ['setarch', '-R'] : [];
+    const tests = programs.map(({ name, path }) => {
+        const [command, ...args] = [...wrapper, path];
+        return {
+            name,
+            command,
+            args,
+            exists: existsSync(path),
+            cwd: build,
+            timeoutMs,
+            sanitizer,
+            env: { WEFT_TEST_BINARY: join(build, 'bin', 'weft'), ...env },
+        };
+    });
+    return { title, tests, parallel };
+}
+
+/** Test files of the TypeScript side: the name that ./dev test NAME knows each by. */
+function npmTestNames(root, script) {
+    const [folders, pattern] = {
+        test: [['clients/ts/packages', 'web'], /^(?!.*\.server\.test\.ts$)(.*)\.test\.tsx?$/],
+        'test:server': [['clients/ts/packages'], /^(.*)\.server\.test\.ts$/],
+        'test:e2e': [['tests/e2e'], /^(.*)\.test\.mjs$/],
+    }[script];
+    return folders
+        .flatMap((folder) => walk(join(root, folder)))
+        .filter((path) => !path.includes('/node_modules/') && !path.includes('/dist/'))
+        .map((path) => pattern.exec(basename(path))?.[1])
+        .filter((name) => name !== undefined);
+}
+
+function npmSuite(title, root, build, script) {
+    const test = {
+        name: script,
+        command: 'npm',
+        args: ['--prefix', join(root, 'clients/ts'), 'run', '--silent', script],
+        // One file of the suite: npm run SCRIPT -- NAME.
+        contains: npmTestNames(root, script),
+        exists: existsSync(join(root, 'clients/ts/package.json')),
+        cwd: root,
+        timeoutMs: TS_TIMEOUT_MS,
+        sanitizer: sanitizerOf(build),
+        env: {
+            WEFT_BIN: join(build, 'bin', 'weft'),
+            // The same seed repeats a run on both sides.
+            ...(process.env.WEFT_TEST_SEED ? { WEFT_SEED: process.env.WEFT_TEST_SEED } : {}),
+            NO_COLOR: '1',
+        },
+    };
+    return { title, tests: [test], parallel: 1 };
+}
+
+function toolSuite(root) {
+    const files = walk(join(root, 'tools/tests')).filter((path) => path.endsWith('.test.mjs'));
+    const tests = files.map((path) => ({
+        name: relative(root, path),
+        command: process.execPath,
+        args: ['--test', path],
+        exists: true,
+        cwd: root,
+        timeoutMs: UNIT_TIMEOUT_MS,
+        env: { NO_COLOR: '1' },
+    }));
+    return { title: 'build tools', tests, parallel: 2 };
+}
+
+function integrationSuites(root, build, uring) {
+    const programs = cTests(root, build, 'integration', /\.c$/);
+    const suite = (loop) => ({
+        ...cSuite(`C integration, ${loop}`, build, programs, {
+            timeoutMs: INTEGRATION_TIMEOUT_MS,
+            env: { WEFT_TEST_LOOP: loop },
+        }),
+        loop,
+    });
+    const refused = uring.available ? null : `the kernel refuses io_uring (${uring.reason})`;
+    return [suite('epoll'), { ...suite('uring'), notRun: refused }];
+}
+
+/**
+ * The suites called |names| ("all", or a list of: tools unit threads integration ts ts-server e2e).
+ * |uring| says whether the kernel lets us test io_uring: { available, reason }.
+ */
+export function makeSuites(names, { root, build, uring }) {
+    const unit = cTests(root, build, 'unit', /_test\.c$/);
+    const threaded = unit.filter(({ name }) => THREADED.includes(name.split('/')[1]));
+    const options = { timeoutMs: UNIT_TIMEOUT_MS, parallel: 2 };
+    const makers = {
+        tools: () => [toolSuite(root)],
+        unit: () => [cSuite('C unit', build, unit, options)],
+        threads: () => [cSuite('C unit, threaded modules', build, threaded, options)],
+        integration: () => integrationSuites(root, build, uring),
+        ts: () => [npmSuite('TypeScript unit', root, build, 'test')],
+        'ts-server': () => [npmSuite('TypeScript with server', root, build, 'test:server')],
+        e2e: () => [npmSuite('browser', root, build, 'test:e2e')],
+    };
+    const wanted =
+        names === 'all' ? ['tools', 'unit', 'integration', 'ts', 'ts-server', 'e2e'] : names.split(',');
+    return wanted.flatMap((name) => {
+        if (!makers[name]) throw new Error(`there is no suite "${name}"`);
+        return makers[name]();
+    });
+}
