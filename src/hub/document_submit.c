@@ -137,7 +137,7 @@ static int apply_bounded(struct weft_document *document, const void *op, size_t 
         type->doc_bytes(document->head) > type->doc_bytes(before)) {
         type->doc_free(document->head);
         document->head = before;
-        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_RESOURCE_EXHAUSTED,
+        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_OUT_OF_RANGE,
                              "the document would become too large");
     }
     type->doc_free(before);
@@ -210,7 +210,7 @@ void weft__document_submit(struct weft_document *document, struct weft_doc_reque
         return;
     }
     if (document->committed_version - request->version > WEFT_DOC_BEHIND_MAX) {
-        refuse(document, request, WEFT_STATUS_OUT_OF_RANGE, "weft.doc.too_far_behind",
+        refuse(document, request, WEFT_STATUS_ABORTED, "weft.doc.too_far_behind",
                "too many operations came since that version: open the document again");
         return;
     }

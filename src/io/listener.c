@@ -72,6 +72,16 @@ int weft__listener_open(struct weft_listener *listener, struct weft_loop *loop,
     return 0;
 }
 
+int weft__listener_probe(const struct weft_address *address)
+{
+    int fd = socket(address->u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return bind_error(errno);
+    int err = bind_and_listen(fd, address, 0);
+    (void)close(fd);
+    return err;
+}
+
 int weft__listener_address(const struct weft_listener *listener, struct weft_address *ret_address)
 {
     struct weft_address address = {0};

@@ -106,8 +106,7 @@ static void report_closed(struct weft_loop *loop)
 
 static void run_hooks(struct weft_loop *loop)
 {
-    WEFT_LIST_EACH_SAFE(node, &loop->hooks)
-    {
+    WEFT_LIST_EACH_SAFE (node, &loop->hooks) {
         struct weft_loop_hook *hook = WEFT_CONTAINER_OF(node, struct weft_loop_hook, node);
         hook->fn(hook);
     }

@@ -25,7 +25,7 @@
 enum {
     SQ_ENTRIES = 1024,
     CQ_ENTRIES = 8192,
-    RECV_SIZE_DEFAULT = 16 * 1024,
+    RECV_SIZE_DEFAULT = 32 * 1024,
     /* Added to the distance of buffers, so that their beginnings fall into different cache sets. */
     RECV_STAGGER = 64,
     BUFFER_GROUP = 0,

@@ -164,6 +164,10 @@ WEFT_MUST_USE int weft__listener_open(struct weft_listener *listener, struct wef
                                       const struct weft_address *address, unsigned flags,
                                       const struct weft_listener_callbacks *callbacks);
 
+/* Whether |address| is free: listeners that share a port do not notice those of another process.
+ * **Errors:** as weft__listener_open. */
+WEFT_MUST_USE int weft__listener_probe(const struct weft_address *address);
+
 /* The address it is bound to, with the real port. **Errors:** WEFT_ERR_SYSTEM. */
 WEFT_MUST_USE int weft__listener_address(const struct weft_listener *listener,
                                          struct weft_address *ret_address);

@@ -17,7 +17,7 @@
 
 enum {
     WORKERS_MAX = 256,
-    STOP_MS = 5000,      /* for draining */
+    STOP_MS = 10000,     /* for draining */
     STOP_STEP_MS = 2,    /* between two looks */
     STRINGS_MAX = 65536, /* bytes of copied option strings */
 };
@@ -183,6 +183,9 @@ int weft_server_new(const struct weft_server_options *options, struct weft_serve
 /* The first listener gets the port, the others share it. */
 static int listen_all(struct weft_server *server)
 {
+    int busy = weft__listener_probe(&server->address);
+    if (busy)
+        return busy;
     for (unsigned i = 0; i < server->worker_count; i++) {
         int err = weft__worker_listen(server->workers[i]);
         if (!err && i == 0)

@@ -89,11 +89,16 @@ void weft__transport_set_done(struct weft_transport_set *set)
 
 void weft__transport_set_close(struct weft_transport_set *set, unsigned code, const char *reason)
 {
-    WEFT_LIST_EACH(node, &set->all)
-    {
+    WEFT_LIST_EACH (node, &set->all) {
         struct weft_transport *t = WEFT_CONTAINER_OF(node, struct weft_transport, node);
         weft__transport_close(t, code, weft__slice_str(reason));
     }
+}
+
+void weft__transport_set_abort(struct weft_transport_set *set, int err)
+{
+    WEFT_LIST_EACH (node, &set->all)
+        weft__transport_abort(WEFT_CONTAINER_OF(node, struct weft_transport, node), err);
 }
 
 /* ---- The timer ---- */

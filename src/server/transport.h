@@ -188,6 +188,9 @@ void weft__transport_set_done(struct weft_transport_set *set);
  * wait until set->stats.count is 0. */
 void weft__transport_set_close(struct weft_transport_set *set, unsigned code, const char *reason);
 
+/* weft__transport_abort for every transport: for the end of a shutdown's patience. */
+void weft__transport_set_abort(struct weft_transport_set *set, int err);
+
 /* Takes over the accepted socket |fd| as a server. **Errors:** as weft__tcp_open; |fd| stays the
  * caller's then and no callback comes. */
 WEFT_MUST_USE int weft__transport_serve(struct weft_transport *transport,

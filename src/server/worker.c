@@ -10,6 +10,8 @@
 
 #include <signal.h>
 
+enum { DRAIN_MS = 2000 /* for peers to answer our close frame */ };
+
 static void exec_post(void *ctx, struct weft_task *task)
 {
     struct weft_worker *worker = ctx;
@@ -92,6 +94,14 @@ static void drain(struct weft_task *task)
     if (worker->listening)
         weft__listener_close(&worker->listener);
     weft__transport_set_close(&worker->transports, WEFT_WS_CLOSE_GOING_AWAY, "shutting down");
+    weft__loop_timer_start(worker->loop, &worker->patience, DRAIN_MS);
+}
+
+/* Peers that do not answer our close are not waited for longer. */
+static void patience_over(struct weft_timer *timer)
+{
+    struct weft_worker *worker = WEFT_CONTAINER_OF(timer, struct weft_worker, patience);
+    weft__transport_set_abort(&worker->transports, WEFT_ERR_CLOSED);
 }
 
 static void stop(struct weft_task *task)
@@ -163,6 +173,7 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
     weft__transport_set_init(&worker->transports, worker->loop, &transport);
     weft__timer_init(&worker->second, second_passed);
+    weft__timer_init(&worker->patience, patience_over);
     weft__task_init(&worker->drain_task, drain);
     weft__task_init(&worker->stop_task, stop);
     atomic_init(&worker->quiet, false);
@@ -183,6 +194,7 @@ void weft__worker_free(struct weft_worker *worker)
     weft__hub_free(worker->hub);
     if (worker->loop) {
         weft__loop_timer_stop(worker->loop, &worker->second);
+        weft__loop_timer_stop(worker->loop, &worker->patience);
         weft__rpc_env_done(&worker->rpc);
         weft__transport_set_done(&worker->transports);
         weft__loop_free(worker->loop);

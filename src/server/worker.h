@@ -30,7 +30,8 @@ struct weft_worker {
     bool listening;
     bool draining;
     struct weft_loop_hook hook;
-    struct weft_timer second; /* fires once a second */
+    struct weft_timer second;   /* fires once a second */
+    struct weft_timer patience; /* runs while draining */
     struct weft_transport_set transports;
     struct weft_rpc_registry registry;
     struct weft_rpc_env rpc;

@@ -23,19 +23,30 @@ static uint64_t wheel_now_ns(const struct weft_session *session)
     return session->peer.env->wheel->now_ms * WEFT_NS_PER_MS;
 }
 
+/* Waits for the next ping or the end of patience, whichever comes first. */
+static void wait_on(struct weft_session *session)
+{
+    uint64_t dead_ns = session->heard_ns + WEFT_SESSION_DEAD_MS * WEFT_NS_PER_MS;
+    weft__timer_start(session->peer.env->wheel, &session->timer,
+                      WEFT_MIN(session->ping_ns, dead_ns));
+}
+
 static void timer_due(struct weft_timer *timer)
 {
     struct weft_session *session = WEFT_CONTAINER_OF(timer, struct weft_session, timer);
     uint64_t now_ns = wheel_now_ns(session);
-    if (now_ns > session->heard_ns &&
-        now_ns - session->heard_ns >= WEFT_SESSION_DEAD_MS * WEFT_NS_PER_MS) {
+    if (now_ns >= session->heard_ns + WEFT_SESSION_DEAD_MS * WEFT_NS_PER_MS) {
         session->watched = false;
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_ABNORMAL, "silent");
         return;
     }
-    weft__timer_start(session->peer.env->wheel, timer,
-                      now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS);
-    if (weft__rpc_peer_ping(&session->peer))
+    int err = 0;
+    if (now_ns >= session->ping_ns) {
+        session->ping_ns = now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS;
+        err = weft__rpc_peer_ping(&session->peer);
+    }
+    wait_on(session);
+    if (err)
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, "out of memory");
 }
 
@@ -87,8 +98,8 @@ void weft__session_watch(struct weft_session *session, bool watch, uint64_t now_
     session->watched = watch;
     if (watch) {
         session->heard_ns = now_ns;
-        weft__timer_start(session->peer.env->wheel, &session->timer,
-                          now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS);
+        session->ping_ns = now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS;
+        wait_on(session);
     } else {
         weft__timer_stop(session->peer.env->wheel, &session->timer);
     }

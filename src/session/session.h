@@ -42,6 +42,7 @@ struct weft_session {
     void *events_ctx;
     struct weft_timer timer;
     uint64_t heard_ns; /* when the last message came */
+    uint64_t ping_ns;  /* when the next `$/ping` is due, while watched */
     bool watched;
 };
 

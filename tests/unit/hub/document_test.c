@@ -376,7 +376,7 @@ static void a_document_larger_than_its_limit_refuses_what_makes_it_grow(void **s
         assert_int_equal(json_number(peer_hear(ada), "version"), seq + 1);
     }
     submit(ada, "a", seq + 1, seq, op);
-    expect_error(peer_hear(ada), "resource_exhausted", "weft.doc.too_large");
+    expect_error(peer_hear(ada), "out_of_range", "weft.doc.too_large");
     submit(ada, "a", seq + 1, seq, "[{\"d\":1}]");
     assert_int_equal(json_number(peer_hear(ada), "version"), seq + 1);
     free(op);
