@@ -21,11 +21,11 @@
 #include <stdatomic.h>
 
 #define WEFT_ROPE_FANOUT 30
-#define WEFT_ROPE_FANOUT_LOW 10  /* an inner node below it looks for a neighbour to join */
-#define WEFT_ROPE_LEAF_CAP 1006  /* bytes of text; a leaf is 1,024 bytes */
-#define WEFT_ROPE_LEAF_LOW 336   /* a leaf below it looks for a neighbour to join */
-#define WEFT_ROPE_PIECE_MAX 496u /* longest text put into a leaf at once: half a leaf and it fit   \
-                                  */
+#define WEFT_ROPE_FANOUT_LOW 10 /* an inner node below it looks for a neighbour to join */
+#define WEFT_ROPE_LEAF_CAP 1006 /* bytes of text; a leaf is 1,024 bytes */
+#define WEFT_ROPE_LEAF_LOW 336  /* a leaf below it looks for a neighbour to join */
+/* The longest text put into a leaf at once: it fits into either half of a full leaf. */
+#define WEFT_ROPE_PIECE_MAX 496u
 
 struct weft_rope_node {
     atomic_uint refs;

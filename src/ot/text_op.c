@@ -81,8 +81,7 @@ static int parse_parts(const struct weft_json *value, struct weft_text_build *b,
                        struct weft_ot_error *error)
 {
     bool after_skip = false;
-    WEFT_JSON_EACH(element, value)
-    {
+    WEFT_JSON_EACH (element, value) {
         struct weft_text_part part;
         int err = parse_part(element, &part, error);
         if (err)

@@ -182,8 +182,7 @@ static void check_session(const struct weft_json *line)
     void *doc = get_doc(line, "doc");
     size_t head = 0;
     assert_non_null(log);
-    WEFT_JSON_EACH(entry, ops)
-    {
+    WEFT_JSON_EACH (entry, ops) {
         uint64_t version;
         assert_true(weft__json_u53(weft__json_get(entry, "v"), &version));
         log[head] = to_head(get_op(entry, "op"), log, (size_t)version, head);

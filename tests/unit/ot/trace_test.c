@@ -64,10 +64,8 @@ static void replay_through_rope(const struct weft_json *root)
     struct weft_rope rope;
     weft__rope_init(&rope, weft_alloc_default());
     assert_ok(weft__rope_insert(&rope, 0, weft__json_string(weft__json_get(root, "startContent"))));
-    WEFT_JSON_EACH(txn, weft__json_get(root, "txns"))
-    {
-        WEFT_JSON_EACH(value, weft__json_get(txn, "patches"))
-        {
+    WEFT_JSON_EACH (txn, weft__json_get(root, "txns")) {
+        WEFT_JSON_EACH (value, weft__json_get(txn, "patches")) {
             struct patch patch = patch_of(value);
             assert_ok(weft__rope_delete(&rope, patch.pos, patch.deleted));
             assert_ok(weft__rope_insert(&rope, patch.pos, patch.inserted));
@@ -89,10 +87,8 @@ static void replay_and_undo(const struct weft_json *root)
     assert_non_null(inverses);
     weft__rope_init(&rope, weft_alloc_default());
     assert_ok(weft__rope_insert(&rope, 0, start));
-    WEFT_JSON_EACH(txn, weft__json_get(root, "txns"))
-    {
-        WEFT_JSON_EACH(value, weft__json_get(txn, "patches"))
-        {
+    WEFT_JSON_EACH (txn, weft__json_get(root, "txns")) {
+        WEFT_JSON_EACH (value, weft__json_get(txn, "patches")) {
             struct patch patch = patch_of(value);
             struct weft_text_op *op = op_of(&patch);
             if (!op)
