@@ -17,8 +17,10 @@
 
 enum {
     WORKERS_MAX = 256,
-    STOP_MS = 10000,     /* for draining */
-    STOP_STEP_MS = 2,    /* between two looks */
+    STOP_MS = 10000,   /* for draining */
+    STOP_STEP_MS = 2,  /* between two looks */
+    ADDRESS_MS = 1000, /* for the address to become free */
+    ADDRESS_STEP_MS = 20,
     STRINGS_MAX = 65536, /* bytes of copied option strings */
 };
 
@@ -180,10 +182,27 @@ int weft_server_new(const struct weft_server_options *options, struct weft_serve
 
 /* ---- Start ---- */
 
+static void pause_ms(long ms)
+{
+    const struct timespec step = {.tv_nsec = ms * 1000000L};
+    nanosleep(&step, NULL);
+}
+
+/* Whether the address is free. The sockets of a process that was killed a moment ago may still be
+ * held by its io_uring, which the kernel takes apart after the process is gone. */
+static int wait_for_address(const struct weft_address *address)
+{
+    uint64_t end_ns = weft__clock_now_ns() + ADDRESS_MS * WEFT_NS_PER_MS;
+    int err;
+    while ((err = weft__listener_probe(address)) == WEFT_ERR_BUSY && weft__clock_now_ns() < end_ns)
+        pause_ms(ADDRESS_STEP_MS);
+    return err;
+}
+
 /* The first listener gets the port, the others share it. */
 static int listen_all(struct weft_server *server)
 {
-    int busy = weft__listener_probe(&server->address);
+    int busy = wait_for_address(&server->address);
     if (busy)
         return busy;
     for (unsigned i = 0; i < server->worker_count; i++) {
@@ -239,7 +258,6 @@ static bool all_quiet(const struct weft_server *server)
 
 static void wait_quiet(struct weft_server *server)
 {
-    const struct timespec step = {.tv_nsec = STOP_STEP_MS * 1000000L};
     uint64_t end_ns = weft__clock_now_ns() + STOP_MS * WEFT_NS_PER_MS;
     /* Twice in a row: a worker may be given work by another one after it was looked at. */
     for (int quiet = 0; quiet < 2;) {
@@ -250,7 +268,7 @@ static void wait_quiet(struct weft_server *server)
             weft__log(&server->log, WEFT_LOG_ERROR, "the store did not finish in time");
             _exit(EXIT_FAILURE);
         }
-        nanosleep(&step, NULL);
+        pause_ms(STOP_STEP_MS);
     }
 }
 
