@@ -98,6 +98,28 @@ function toolSuite(root) {
     return { title: 'build tools', tests, parallel: 2 };
 }
 
+/** The WebSocket case list, judged in both roles on every loop that is there. */
+function conformanceSuite(root, build, uring) {
+    const loops = uring.available ? ['epoll', 'uring'] : ['epoll'];
+    const tests = loops.map((loop) => ({
+        name: `conformance/websocket-${loop}`,
+        command: process.execPath,
+        args: [
+            join(root, 'tests/conformance/websocket.mjs'),
+            '--binary',
+            join(build, 'bin', 'weft'),
+            '--loop',
+            loop,
+        ],
+        exists: existsSync(join(build, 'bin', 'weft')),
+        cwd: root,
+        timeoutMs: INTEGRATION_TIMEOUT_MS,
+        sanitizer: sanitizerOf(build),
+        env: {},
+    }));
+    return { title: 'WebSocket conformance', tests, parallel: 1 };
+}
+
 function integrationSuites(root, build, uring) {
     const programs = cTests(root, build, 'integration', /\.c$/);
     const suite = (loop) => ({
@@ -112,7 +134,8 @@ function integrationSuites(root, build, uring) {
 }
 
 /**
- * The suites called |names| ("all", or a list of: tools unit threads integration ts ts-server e2e).
+ * The suites called |names| ("all", or a list of: tools unit threads integration conformance ts
+ * ts-server e2e).
  * |uring| says whether the kernel lets us test io_uring: { available, reason }.
  */
 export function makeSuites(names, { root, build, uring }) {
@@ -124,12 +147,13 @@ export function makeSuites(names, { root, build, uring }) {
         unit: () => [cSuite('C unit', build, unit, options)],
         threads: () => [cSuite('C unit, threaded modules', build, threaded, options)],
         integration: () => integrationSuites(root, build, uring),
+        conformance: () => [conformanceSuite(root, build, uring)],
         ts: () => [npmSuite('TypeScript unit', root, build, 'test')],
         'ts-server': () => [npmSuite('TypeScript with server', root, build, 'test:server')],
         e2e: () => [npmSuite('browser', root, build, 'test:e2e')],
     };
-    const wanted =
-        names === 'all' ? ['tools', 'unit', 'integration', 'ts', 'ts-server', 'e2e'] : names.split(',');
+    const all = ['tools', 'unit', 'integration', 'conformance', 'ts', 'ts-server', 'e2e'];
+    const wanted = names === 'all' ? all : names.split(',');
     return wanted.flatMap((name) => {
         if (!makers[name]) throw new Error(`there is no suite "${name}"`);
         return makers[name]();
