@@ -29,7 +29,7 @@ function showFailure(test, output, log) {
 }
 
 async function runTest(test, logFolder) {
-    const log = join(logFolder, `${test.name.replaceAll('/', '-')}.log`);
+    const log = join(logFolder, `${test.name.replaceAll(/[/:]/g, '-')}.log`);
     let result = { ok: false, output: `${test.name}: it was not built\n` };
     if (test.exists) {
         const env = { ...sanitizerEnv(test.sanitizer, log), ...test.env };

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `weft dev` and `weft serve`: start a server and wait for a signal. */
+#include "args.h"
+#include "commands.h"
+#include "io/address.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <weft/server.h>
+
+enum { MESSAGE_SIZE = 512, NAMES_MAX = 32, NAMES_SIZE = 2048 };
+
+/* Comma-separated names, split in place. */
+struct names {
+    char text[NAMES_SIZE];
+    const char *list[NAMES_MAX + 1];
+};
+
+static void write_log(void *ctx, int level, const char *line)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    struct timespec now;
+    struct tm utc;
+    char when[32];
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &utc);
+    fprintf(stderr, "%s.%03ldZ %s %s\n", when, now.tv_nsec / 1000000, levels[level & 3], line);
+}
+
+static bool split_names(struct names *names, const char *text)
+{
+    size_t count = 0;
+    if (strlen(text) >= sizeof(names->text))
+        return false;
+    snprintf(names->text, sizeof(names->text), "%s", text);
+    char *rest = names->text;
+    for (char *name; (name = strsep(&rest, ","));) {
+        if (!*name)
+            continue;
+        if (count == NAMES_MAX)
+            return false;
+        names->list[count++] = name;
+    }
+    names->list[count] = NULL;
+    return true;
+}
+
+static bool parse_loop(const char *text, int *ret_loop)
+{
+    static const char *const loops[] = {"auto", "epoll", "uring"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, loops[i]) == 0) {
+            *ret_loop = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One descriptor a connection: as many as the system lets us have. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Blocks until SIGINT or SIGTERM, which are blocked in every thread. */
+static void wait_for_signal(const sigset_t *signals)
+{
+    int number;
+    while (sigwait(signals, &number))
+        ;
+}
+
+static int run(const struct args_command *command, const struct weft_server_options *options)
+{
+    char message[MESSAGE_SIZE] = "";
+    struct weft_server *server = NULL;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    int err = weft_server_new(options, &server, message, sizeof(message));
+    if (!err) {
+        err = weft_server_start(server);
+        if (err)
+            snprintf(message, sizeof(message), "cannot listen on %s: %s", options->listen,
+                     weft_err_message(err));
+    }
+    if (err) {
+        fprintf(stderr, "weft %s: %s\n", command->name, message);
+        weft_server_free(server);
+        return 1;
+    }
+    printf("weft %s: listening on http://%s (loop %s, %u worker%s)\n", command->name,
+           weft_server_address(server), weft_server_loop_name(server), weft_server_workers(server),
+           weft_server_workers(server) == 1 ? "" : "s");
+    fflush(stdout);
+    wait_for_signal(&signals);
+    printf("weft %s: stopping\n", command->name);
+    fflush(stdout);
+    weft_server_free(server);
+    return 0;
+}
+
+/* Nobody who is not on this machine gets in without signing in. */
+static bool may_listen(const struct args *args, const char *listen)
+{
+    struct weft_address address;
+    if (args_has(args, "insecure-no-auth"))
+        return true;
+    /* An address that does not parse is reported by the server. */
+    return weft__address_parse(listen, &address) || weft__address_is_loopback(&address);
+}
+
+static int start(const struct args_command *command, int argc, char **argv, bool development)
+{
+    struct args args;
+    struct names hosts;
+    struct names origins;
+    unsigned long long workers;
+    struct weft_server_options options;
+    int done = args_parse(&args, argc, argv, command);
+    if (done >= 0)
+        return done;
+    weft_server_options_init(&options);
+    options.listen = args_get(&args, "listen", "127.0.0.1:8080");
+    options.data_folder = args_get(&args, "data", "./weft-data");
+    if (strcmp(options.data_folder, ":memory:") == 0)
+        options.data_folder = NULL;
+    options.development = development;
+    options.log = write_log;
+    if (!args_number(&args, "workers", 1, 256, 0, &workers))
+        return ARGS_USAGE;
+    options.workers = (unsigned)workers;
+    if (!parse_loop(args_get(&args, "loop", "auto"), &options.loop))
+        return args_fail(command, "--loop must be auto, uring or epoll");
+    if (!split_names(&hosts, args_get(&args, "host", "")) ||
+        !split_names(&origins, args_get(&args, "origin", "")))
+        return args_fail(command, "--host and --origin take at most 32 names");
+    options.hosts = hosts.list;
+    options.origins = origins.list;
+    if (!may_listen(&args, options.listen))
+        return args_fail(command,
+                         "%s can be reached from other machines, and there is no authentication: "
+                         "listen on 127.0.0.1, or say --insecure-no-auth",
+                         options.listen);
+    return run(command, &options);
+}
+
+static const struct args_option OPTIONS[] = {
+    {"listen", "HOST:PORT", "WEFT_LISTEN", "address to listen on (127.0.0.1:8080)"},
+    {"data", "DIR", "WEFT_DATA", "folder of the documents (./weft-data), or :memory:"},
+    {"workers", "N", "WEFT_WORKERS", "threads (one a core)"},
+    {"loop", "LOOP", "WEFT_LOOP", "uring, epoll or auto (auto)"},
+    {"host", "NAME,...", "WEFT_HOST", "host names that requests may use"},
+    {"origin", "ORIGIN,...", "WEFT_ORIGIN", "other origins whose pages may connect"},
+    {"insecure-no-auth", NULL, "WEFT_INSECURE_NO_AUTH",
+     "let other machines in without authentication"},
+};
+
+int weft_cmd_dev(int argc, char **argv)
+{
+    static const struct args_command command = {
+        .name = "dev",
+        .usage = "",
+        .summary =
+            "Starts a server for development: documents in ./weft-data, a page to edit them\n"
+            "at http://127.0.0.1:8080/, WebSocket at /ws, methods to try.",
+        .options = OPTIONS,
+        .option_count = sizeof(OPTIONS) / sizeof(OPTIONS[0]),
+    };
+    return start(&command, argc, argv, true);
+}
+
+int weft_cmd_serve(int argc, char **argv)
+{
+    static const struct args_command command = {
+        .name = "serve",
+        .usage = "",
+        .summary = "Starts a server: WebSocket at /ws, /healthz, /readyz, /metrics.",
+        .options = OPTIONS,
+        .option_count = sizeof(OPTIONS) / sizeof(OPTIONS[0]),
+    };
+    return start(&command, argc, argv, false);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call to a server, for commands. */
+#include "remote.h"
+
+#include "codec/json.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <weft/version.h>
+
+enum { MESSAGE_SIZE = 512, TIMEOUT_MS = 30000, TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000 };
+
+/* Prints text of the server's, which a terminal must not obey: control characters become '?'. */
+static void print_foreign(struct weft_slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.ptr[i];
+        /* U+0080 to U+009F are control characters, too: C2 80 to C2 9F. */
+        bool c1 = byte == 0xc2 && i + 1 < text.len && text.ptr[i + 1] < 0xa0;
+        fputc(byte < ' ' || byte == 0x7f || c1 ? '?' : byte, stderr);
+        i += c1;
+    }
+}
+
+/* "  doc is required": each parameter that is wrong on a line of its own. */
+static void tell_violations(const struct weft_client_answer *answer)
+{
+    struct weft_arena arena;
+    const struct weft_json *data = NULL;
+    weft__arena_init(&arena, weft_alloc_default(), SIZE_MAX);
+    int err =
+        weft__json_parse(weft__slice(answer->data, answer->data_len), &arena, NULL, NULL, &data);
+    const struct weft_json *violations = err ? NULL : weft__json_get(data, "violations");
+    WEFT_JSON_EACH (violation, violations) {
+        fputs("  ", stderr);
+        print_foreign(weft__json_string(weft__json_get(violation, "field")));
+        fputc(' ', stderr);
+        print_foreign(weft__json_string(weft__json_get(violation, "rule")));
+        fputc('\n', stderr);
+    }
+    weft__arena_done(&arena);
+}
+
+/* "weft call: not_found (-32005): no such document (weft.doc.unknown)" */
+static void tell_error(const struct args *args, const struct weft_client_answer *answer)
+{
+    const char *name = weft_status_name(answer->status);
+    fprintf(stderr, "weft %s: %s (%d)", args->command->name, name,
+            weft_status_jsonrpc(answer->status));
+    if (answer->message[0]) {
+        fputs(": ", stderr);
+        print_foreign(weft__slice_str(answer->message));
+    }
+    if (answer->reason[0]) {
+        fputs(" (", stderr);
+        print_foreign(weft__slice_str(answer->reason));
+        fputc(')', stderr);
+    }
+    fputc('\n', stderr);
+    tell_violations(answer);
+}
+
+struct weft_client_answer *remote_call(const struct args *args, const char *method,
+                                       const char *params, int *ret_status)
+{
+    struct weft_client_options options;
+    struct weft_client *client = NULL;
+    struct weft_client_answer *answer = NULL;
+    unsigned long long timeout_ms;
+    char message[MESSAGE_SIZE];
+    *ret_status = ARGS_USAGE;
+    if (!args_number(args, "timeout", 1, TIMEOUT_MAX_MS, TIMEOUT_MS, &timeout_ms))
+        return NULL;
+    weft_client_options_init(&options);
+    options.url = args_get(args, "url", options.url);
+    options.name = "weft";
+    options.version = weft_version();
+    options.connect_timeout_ms = (uint32_t)timeout_ms;
+    options.call_timeout_ms = (uint32_t)timeout_ms;
+    /* One connection for one call: the cheapest loop to make. */
+    options.loop = WEFT_CLIENT_LOOP_EPOLL;
+    int err = weft_client_connect(&options, &client, message, sizeof(message));
+    if (err == WEFT_ERR_USAGE) {
+        *ret_status = args_fail(args->command, "%s", message);
+        return NULL;
+    }
+    *ret_status = 1;
+    if (err) {
+        fprintf(stderr, "weft %s: ", args->command->name);
+        print_foreign(weft__slice_str(message));
+        fputc('\n', stderr);
+        return NULL;
+    }
+    err = weft_client_call_wait(client, method, params, 0, &answer);
+    if (err)
+        fprintf(stderr, "weft %s: %s\n", args->command->name, weft_err_message(err));
+    else if (answer->status)
+        tell_error(args, answer);
+    weft_client_close(client);
+    if (answer && answer->status) {
+        weft_client_answer_free(answer);
+        answer = NULL;
+    }
+    if (answer)
+        *ret_status = 0;
+    return answer;
+}
+
+int remote_print(const struct args *args, const void *data, size_t len, bool newline)
+{
+    bool ok = fwrite(data, 1, len, stdout) == len && (!newline || putchar('\n') != EOF);
+    if (fflush(stdout) || !ok) {
+        fprintf(stderr, "weft %s: cannot write to standard output\n", args->command->name);
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands that talk to a server have in common: --url, --timeout, and how failures are told.
+ */
+#ifndef WEFT_BIN_REMOTE_H
+#define WEFT_BIN_REMOTE_H
+
+#include "args.h"
+
+#include <weft/client.h>
+
+/* Their options, for the tables of such commands. */
+#define REMOTE_OPTIONS                                                                             \
+    {"url", "URL", "WEFT_URL", "the server (ws://127.0.0.1:8080/ws)"},                             \
+    {                                                                                              \
+        "timeout", "MS", "WEFT_TIMEOUT", "to connect, and to wait for the answer (30000)"          \
+    }
+
+/*
+ * Connects, calls |method| with |params| (JSON or NULL), and disconnects. Returns the answer, which
+ * is a result; weft_client_answer_free. NULL when something failed, which was reported;
+ * |*ret_status| is the exit status then.
+ */
+struct weft_client_answer *remote_call(const struct args *args, const char *method,
+                                       const char *params, int *ret_status);
+
+/* Writes |len| bytes to standard output, and a newline if |newline|. Returns the exit status. */
+int remote_print(const struct args *args, const void *data, size_t len, bool newline);
+
+#endif

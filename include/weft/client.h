@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client: one connection to a server, calls, and documents without a replica (the application
+ * keeps the content and transforms its own operations).
+ *
+ *   weft_client_connect ──► weft_client_call …, weft_client_doc_open … ──► weft_client_close
+ *
+ * **Thread:** a client runs a thread of its own, and every callback is called on it. Every function
+ * here may be called from any thread unless it says otherwise. A callback must not block; the
+ * functions that end in `_wait`, weft_client_connect and weft_client_close wait, and refuse to be
+ * called in a callback. What a program starts on one thread happens in the order in which it was
+ * started.
+ *
+ * A lost connection is not made again: what is under way ends, |closed| of the options tells, and
+ * the program connects anew. Since: 0.1.
+ */
+#ifndef WEFT_CLIENT_H
+#define WEFT_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <weft/alloc.h>
+#include <weft/err.h>
+#include <weft/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weft_client;
+struct weft_client_doc;
+
+/* ---- Connecting ---- */
+
+/* Which system interface the client's thread uses. */
+enum weft_client_loop {
+    WEFT_CLIENT_LOOP_AUTO = 0,  /* io_uring where the kernel has what is needed, else epoll */
+    WEFT_CLIENT_LOOP_EPOLL = 1, /* epoll, or connecting fails */
+    WEFT_CLIENT_LOOP_URING = 2  /* io_uring, or connecting fails */
+};
+
+/* A notification from the server: |params| is JSON of |params_len| bytes with a zero byte behind
+ * it, or NULL when there is none. **Lifetime:** |method| and |params| until it returns. */
+typedef void weft_client_notify_fn(void *ctx, const char *method, const char *params,
+                                   size_t params_len);
+
+/* Names one kind of notification and who is told of it. */
+struct weft_client_handler {
+    const char *method; /* as sent by the server; names of documents ("doc.op") are the library's */
+    weft_client_notify_fn *notify;
+    void *ctx;
+};
+
+/* What a client is made with. Strings and |handlers| are copied by weft_client_connect. */
+struct weft_client_options {
+    size_t struct_size;          /* set by weft_client_options_init */
+    const char *url;             /* "ws://HOST:PORT/ws"; ws alone, no user information */
+    const char *name;            /* of the program, told to the server */
+    const char *version;         /* of the program */
+    uint32_t connect_timeout_ms; /* for all of connecting but the look-up of the name; > 0 */
+    uint32_t call_timeout_ms;    /* of a call that names none; > 0 */
+    size_t max_message;          /* bytes of a message from the server, > 0 */
+    int loop;                    /* enum weft_client_loop */
+    const struct weft_client_handler *handlers;
+    size_t handler_count;
+    /* The connection is over, once; not called when connecting failed or for weft_client_close.
+     * |code| is the close code (1006: the connection broke), |reason| the server's, valid until it
+     * returns. May be NULL. */
+    void (*closed)(void *ctx, unsigned code, const char *reason);
+    void *closed_ctx;
+    const struct weft_alloc *alloc; /* thread-safe; NULL = weft_alloc_default() */
+};
+
+/* Sets the defaults: ws://127.0.0.1:8080/ws, 5 s to connect, 30 s for a call, 16 MiB, loop AUTO. */
+WEFT_API void weft_client_options_init(struct weft_client_options *options);
+
+/*
+ * Looks the host up, connects, and greets; returns when calls can be made. |options| is read during
+ * the call. When it fails and |ret_message| is not NULL, a sentence for people is written there, at
+ * most |message_size| bytes with the terminating zero.
+ *
+ * **Errors:** WEFT_ERR_USAGE (an option, or the URL, is out of range), WEFT_ERR_UNSUPPORTED (wss),
+ * WEFT_ERR_NOT_FOUND (no such host), WEFT_ERR_UNAVAILABLE (nobody listens there, or the loop asked
+ * for does not exist here), WEFT_ERR_HANDSHAKE (it is no weft server or refuses us),
+ * WEFT_ERR_TIMEOUT, WEFT_ERR_CLOSED, WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM.
+ * **Lifetime:** the caller's, until weft_client_close. **Thread:** any; blocks.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_connect(const struct weft_client_options *options,
+                                               struct weft_client **ret_client, char *ret_message,
+                                               size_t message_size);
+
+/*
+ * Ends what is under way (calls end `unavailable`, their callbacks are called), closes the
+ * connection with 1000, waits for the thread, and frees the client and its documents. No callback
+ * comes afterwards. NULL is allowed. **Thread:** any but in a callback; no other thread may use the
+ * client any more. Blocks, at most about a second.
+ */
+WEFT_API void weft_client_close(struct weft_client *client);
+
+/* Not 0 while the connection lasts. */
+WEFT_API int weft_client_is_open(const struct weft_client *client);
+
+/* ---- Calls ---- */
+
+/* Whether a method ran that was answered with an error. Only NO may be tried again as it is. */
+enum weft_client_executed {
+    WEFT_CLIENT_EXECUTED_UNKNOWN = 0,
+    WEFT_CLIENT_EXECUTED_NO = 1,
+    WEFT_CLIENT_EXECUTED_YES = 2
+};
+
+/*
+ * How a call ended: with a result, or with a status that is not 0. A call that ends on this side
+ * has one, too: `deadline_exceeded` when its time was over, `unavailable` when the connection is.
+ * Made by the library alone; it may grow at its end. Strings end with a zero byte and are never
+ * NULL but for |result|.
+ */
+struct weft_client_answer {
+    int status;              /* enum weft_status; 0: a result */
+    const char *result;      /* JSON; NULL for an error */
+    size_t result_len;       /* bytes of |result| */
+    const char *message;     /* for people; "" when there is none */
+    const char *reason;      /* stable detail to branch on, "weft.doc.seq_gap"; "" when none */
+    const char *data;        /* all the error says about itself, JSON; "" when it says nothing */
+    size_t data_len;         /* bytes of |data| */
+    int executed;            /* enum weft_client_executed */
+    int retryable;           /* not 0: the server thinks it may work later */
+    uint64_t retry_after_ms; /* 0: no hint */
+};
+
+/* Called exactly once for each call that was started. **Lifetime:** |answer| until it returns. */
+typedef void weft_client_answer_fn(void *ctx, const struct weft_client_answer *answer);
+
+/*
+ * Calls |method| with |params|, a JSON array or object, or NULL for none. |timeout_ms| 0 is
+ * call_timeout_ms of the options. |answer| may be NULL. Strings are copied.
+ * **Errors:** WEFT_ERR_CLOSED (the connection is over), WEFT_ERR_JSON (|params|), WEFT_ERR_USAGE
+ * (an empty method, |params| is no array or object), WEFT_ERR_UTF8, WEFT_ERR_TOO_BIG,
+ * WEFT_ERR_NOMEM; |answer| is not called then.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_call(struct weft_client *client, const char *method,
+                                            const char *params, uint32_t timeout_ms,
+                                            weft_client_answer_fn *answer, void *ctx);
+
+/*
+ * The same, and waits for the answer. Returns 0 when there is one, also one with an error: look at
+ * its status. Free it with weft_client_answer_free.
+ * **Errors:** as weft_client_call, and WEFT_ERR_STATE in a callback. **Thread:** any but in a
+ * callback.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_call_wait(struct weft_client *client, const char *method,
+                                                 const char *params, uint32_t timeout_ms,
+                                                 struct weft_client_answer **ret_answer);
+
+/* Frees what a `_wait` function returned. NULL is allowed. */
+WEFT_API void weft_client_answer_free(struct weft_client_answer *answer);
+
+/* Sends a notification, which has no answer. **Errors:** as weft_client_call. */
+WEFT_API WEFT_MUST_USE int weft_client_notify(struct weft_client *client, const char *method,
+                                              const char *params);
+
+/* ---- Documents ---- */
+
+/* An operation that somebody applied. **Lifetime:** until the callback returns. */
+struct weft_client_doc_op {
+    uint64_t version;   /* of the document after it */
+    const char *op;     /* JSON, in the format of the document's type */
+    size_t op_len;      /* bytes of |op| */
+    const char *author; /* the principal, "" when unknown */
+    const char *client; /* the author's replica */
+    uint64_t seq;       /* its number there */
+    uint64_t time_ms;   /* wall time in milliseconds since 1970 */
+};
+
+/* What a document tells. Each may be NULL. */
+struct weft_client_doc_callbacks {
+    /* The next operation of somebody else: versions come in order, without gaps but for one's own
+     * edits, which end in their own callback. */
+    void (*op)(void *ctx, struct weft_client_doc *doc, const struct weft_client_doc_op *op);
+    /* Somebody came, moved or left: |params| is the JSON of `doc.presence`
+     * (docs/protocol/documents.md). */
+    void (*presence)(void *ctx, struct weft_client_doc *doc, const char *params, size_t params_len);
+    /* The last one: the subscription ended. |reason| is the server's word ("lagged"); "connection"
+     * when that is lost; "gap" when an operation is missing, which happens after an edit whose
+     * outcome is not known. The document takes no edits any more; weft_client_doc_close frees it.
+     * Not called for weft_client_doc_close. */
+    void (*closed)(void *ctx, struct weft_client_doc *doc, const char *reason);
+};
+
+/* What a document is opened with. Strings are copied. */
+struct weft_client_doc_options {
+    size_t struct_size;  /* set by weft_client_doc_options_init */
+    const char *name;    /* 1–255 bytes of UTF-8, normalisation form C */
+    const char *client;  /* names this replica, 1–64 bytes; NULL: a random one */
+    const char *type;    /* of a document that is created; NULL: "text" */
+    int create;          /* not 0: create it if it does not exist */
+    uint32_t timeout_ms; /* 0: call_timeout_ms of the client */
+    const struct weft_client_doc_callbacks *callbacks; /* copied; NULL: none */
+    void *ctx;                                         /* of the callbacks */
+};
+
+/* Sets the defaults: no name, a random replica, nothing is created, no callbacks. */
+WEFT_API void weft_client_doc_options_init(struct weft_client_doc_options *options);
+
+/* The end of weft_client_doc_open. |doc| is NULL when |answer| is an error (`not_found`, …), else
+ * the caller's until weft_client_doc_close or weft_client_close; its callbacks begin afterwards.
+ * **Lifetime:** |answer| until it returns. */
+typedef void weft_client_doc_opened_fn(void *ctx, struct weft_client_doc *doc,
+                                       const struct weft_client_answer *answer);
+
+/*
+ * Opens a document and subscribes to it. |opened| is called exactly once; |opened_ctx| is its own.
+ * **Errors:** as weft_client_call; |opened| is not called then. A document that this client has
+ * open is answered `already_exists`, reason "weft.client.open".
+ */
+WEFT_API WEFT_MUST_USE int weft_client_doc_open(struct weft_client *client,
+                                                const struct weft_client_doc_options *options,
+                                                weft_client_doc_opened_fn *opened,
+                                                void *opened_ctx);
+
+/*
+ * The same, and waits. Returns 0 when there is an answer: |*ret_doc| is NULL when that is an error.
+ * Callbacks of the document may come before it returns. Free |*ret_answer|.
+ * **Errors:** as weft_client_call_wait. **Thread:** any but in a callback.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_doc_open_wait(struct weft_client *client,
+                                                     const struct weft_client_doc_options *options,
+                                                     struct weft_client_doc **ret_doc,
+                                                     struct weft_client_answer **ret_answer);
+
+/* What the document was opened as. **Lifetime:** the document's. */
+WEFT_API const char *weft_client_doc_name(const struct weft_client_doc *doc);
+WEFT_API const char *weft_client_doc_type(const struct weft_client_doc *doc);
+WEFT_API const char *weft_client_doc_epoch(const struct weft_client_doc *doc);
+WEFT_API const char *weft_client_doc_client(const struct weft_client_doc *doc);
+
+/* The content at the version it was opened at, as JSON, zero-terminated. |ret_len| may be NULL.
+ * **Lifetime:** the document's. */
+WEFT_API const char *weft_client_doc_snapshot(const struct weft_client_doc *doc, size_t *ret_len);
+
+/* The version of |weft_client_doc_snapshot|. */
+WEFT_API uint64_t weft_client_doc_snapshot_version(const struct weft_client_doc *doc);
+
+/* The newest version this client has been told of. */
+WEFT_API uint64_t weft_client_doc_version(const struct weft_client_doc *doc);
+
+/* The end of an edit: |version| is that of the document after it, 0 when it was not made or that is
+ * not known. |doc| is NULL when it was closed meanwhile. **Lifetime:** |answer| until it returns.
+ */
+typedef void weft_client_doc_edited_fn(void *ctx, struct weft_client_doc *doc, uint64_t version,
+                                       const struct weft_client_answer *answer);
+
+/*
+ * Submits |op|, JSON in the format of the document's type, made at |version|: the content with
+ * every operation up to that one. The server transforms it over what came later, operations that
+ * this client is told of before |edited|; the application transforms its own copy likewise.
+ * |edited| is called exactly once.
+ *
+ * One edit is under way at a time. An error answer with `executed` NO leaves everything as it was.
+ * After any other error answer it is not known whether the edit was made: further edits are refused
+ * until the document is closed and opened again with the same |client|.
+ *
+ * **Errors:** WEFT_ERR_STATE (an edit is under way, or the outcome of the last one is unknown), and
+ * as weft_client_call; |edited| is not called then.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_doc_edit(struct weft_client_doc *doc, uint64_t version,
+                                                const char *op, weft_client_doc_edited_fn *edited,
+                                                void *ctx);
+
+/*
+ * The same, and waits. Returns 0 when there is an answer: |*ret_version| is 0 when that is an
+ * error. Free |*ret_answer|. **Errors:** as weft_client_doc_edit. **Thread:** any but in a
+ * callback; no other thread may close the document meanwhile.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_doc_edit_wait(struct weft_client_doc *doc, uint64_t version,
+                                                     const char *op, uint64_t *ret_version,
+                                                     struct weft_client_answer **ret_answer);
+
+/*
+ * Ends the subscription and frees the document; an edit under way is still made. When it returns,
+ * no callback of the document is running or comes (in a callback: but that one). NULL is allowed.
+ * **Thread:** any; no other thread may use the document any more.
+ */
+WEFT_API void weft_client_doc_close(struct weft_client_doc *doc);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
