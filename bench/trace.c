@@ -139,9 +139,9 @@ static bool measure(const char *name, const struct trace *trace, size_t runs)
         }
     }
     qsort(times, runs, sizeof(times[0]), by_time);
+    uint64_t median = times[runs / 2];
     printf("%s: %zu patches, %zu runs, best %.3f ms, median %.3f ms, %zu bytes, ok\n", name,
-           trace->count, runs, (double)times[0] / 1e6, (double)times[runs / 2] / 1e6,
-           trace->end.len);
+           trace->count, runs, (double)times[0] / 1e6, (double)median / 1e6, trace->end.len);
     return true;
 }
 

@@ -16,6 +16,8 @@ bool weft__bytes_grow(struct weft_bytes *b, size_t more)
     size_t cap = b->cap < 64 ? 64 : b->cap;
     while (cap < need)
         cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+    /* Never more than the limit: the append functions look at the room alone. */
+    cap = WEFT_MIN(cap, b->limit);
     uint8_t *ptr = weft__mem_realloc(b->alloc, b->ptr, b->cap, cap);
     if (!ptr) {
         b->err = WEFT_ERR_NOMEM;

@@ -105,8 +105,7 @@ static inline bool same_key(const struct weft_json *a, const struct weft_json *b
 
 static bool check_keys_pairwise(struct parser *p, const struct weft_json *object)
 {
-    WEFT_JSON_EACH_KEY(key, object)
-    {
+    WEFT_JSON_EACH_KEY (key, object) {
         for (const struct weft_json *earlier = object + 1; earlier != key;
              earlier = weft__json_next(earlier)) {
             if (same_key(earlier, key))
@@ -124,8 +123,7 @@ static bool check_keys_hashed(struct parser *p, const struct weft_json *object)
     if (!table)
         return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
     memset(table, 0, slots * sizeof(*table));
-    WEFT_JSON_EACH_KEY(key, object)
-    {
+    WEFT_JSON_EACH_KEY (key, object) {
         size_t slot = weft__hash(&p->options.hash_key, weft__json_string(key)) & (slots - 1);
         for (; table[slot]; slot = (slot + 1) & (slots - 1)) {
             if (same_key(&p->nodes[table[slot]], key))

@@ -4,8 +4,7 @@
 
 const struct weft_json *weft__json_at(const struct weft_json *array, size_t index)
 {
-    WEFT_JSON_EACH(element, array)
-    {
+    WEFT_JSON_EACH (element, array) {
         if (index-- == 0)
             return element;
     }
@@ -15,8 +14,7 @@ const struct weft_json *weft__json_at(const struct weft_json *array, size_t inde
 const struct weft_json *weft__json_get_slice(const struct weft_json *object, struct weft_slice key)
 {
     const struct weft_json *found = NULL;
-    WEFT_JSON_EACH_KEY(candidate, object)
-    {
+    WEFT_JSON_EACH_KEY (candidate, object) {
         if (weft__slice_eq(weft__json_string(candidate), key)) {
             found = weft__json_member(candidate);
             if (object->flags & WEFT_JSON_FLAG_UNIQUE_KEYS)

@@ -99,7 +99,7 @@ int weft__rope_seek(struct weft_rope *rope, size_t pos, bool at_end)
     WEFT_ASSERT(rope->root && pos <= rope->size.points);
     weft__rope_flush(rope);
     weft__rope_finger_drop(rope);
-    struct weft_rope_path path;
+    struct weft_rope_path path = {0};
     weft__rope_descend(rope, pos, at_end, &path);
     int err = own_path(rope, &path);
     if (!err)

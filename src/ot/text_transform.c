@@ -80,7 +80,8 @@ static bool compose_delete(struct weft_text_build *b, struct weft_text_cursor *c
         struct weft_text_part gone = weft__text_cursor_take(second, piece.points);
         if (piece.kind == WEFT_TEXT_KIND_SKIP)
             weft__text_build_add(b, gone);
-        else if (gone.text && (gone.len != piece.len || memcmp(gone.text, piece.text, piece.len)))
+        else if (gone.text &&
+                 (gone.len != piece.len || memcmp(gone.text, piece.text, piece.len) != 0))
             return false;
     }
     return true;

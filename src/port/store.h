@@ -161,8 +161,8 @@ static inline void weft__store_free(struct weft_store *store)
         store->ops->free(store);
 }
 
-/* Whether |request| keeps to what is said above: sizes of names, at least one operation, a record of
- * at most max_record. Every implementation asks this first. **Errors:** WEFT_ERR_USAGE,
+/* Whether |request| keeps to what is said above: sizes of names, at least one operation, a record
+ * of at most max_record. Every implementation asks this first. **Errors:** WEFT_ERR_USAGE,
  * WEFT_ERR_TOO_BIG. */
 WEFT_MUST_USE int weft__store_request_check(const struct weft_store *store,
                                             const struct weft_store_request *request);

@@ -80,8 +80,7 @@ static void sum(struct weft_rpc_call *call, void *ctx)
         refuse_params(call, "", "array");
         return;
     }
-    WEFT_JSON_EACH(number, params)
-    {
+    WEFT_JSON_EACH (number, params) {
         if (!accumulate(&total, number, false)) {
             refuse_params(call, "", "numbers");
             return;

@@ -2,6 +2,8 @@
 /* Text ─► frames. Every judgement about the form of a JSON-RPC 2.0 object is made here. */
 #include "rpc/jsonrpc.h"
 
+#include "base/assert.h"
+
 #define ID_INTEGER_MAX ((int64_t)1 << 53)
 
 static const struct weft_rpc_failure parse_error = {.status = WEFT_STATUS_INVALID_ARGUMENT,
@@ -23,6 +25,7 @@ static bool is_plain_integer(const struct weft_json *value, int64_t *ret_integer
     if (!weft__json_i64(value, ret_integer))
         return false;
     struct weft_slice raw = weft__json_raw(value);
+    WEFT_ASSERT(raw.ptr); /* A number stands somewhere. */
     return !memchr(raw.ptr, '.', raw.len) && !memchr(raw.ptr, 'e', raw.len) &&
            !memchr(raw.ptr, 'E', raw.len);
 }
@@ -174,8 +177,7 @@ static int decode_batch(const struct weft_json *array, struct weft_arena *arena,
     if (!frames)
         return WEFT_ERR_NOMEM;
     struct weft_rpc_frame *frame = frames;
-    WEFT_JSON_EACH(member, array)
-    {
+    WEFT_JSON_EACH (member, array) {
         int err = decode_frame(member, arena, frame++);
         if (err)
             return err;

@@ -25,13 +25,12 @@ static void write_value(struct weft_json_writer *w, const struct weft_json *valu
         weft__json_put_string(w, weft__json_string(value));
     } else if (weft__json_is(value, WEFT_JSON_ARRAY)) {
         weft__json_begin_array(w);
-        WEFT_JSON_EACH(element, value)
-        write_value(w, element);
+        WEFT_JSON_EACH (element, value)
+            write_value(w, element);
         weft__json_end_array(w);
     } else if (weft__json_is(value, WEFT_JSON_OBJECT)) {
         weft__json_begin_object(w);
-        WEFT_JSON_EACH_KEY(key, value)
-        {
+        WEFT_JSON_EACH_KEY (key, value) {
             weft__json_key_slice(w, weft__json_string(key));
             write_value(w, weft__json_member(key));
         }

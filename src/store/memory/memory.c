@@ -87,8 +87,8 @@ static struct memory_doc *doc_add(struct memory_store *store, const struct weft_
     doc->tenant = weft__slice(weft__buf_data(doc->key) + 1, r->key.tenant.len);
     doc->name = weft__slice(doc->tenant.ptr + doc->tenant.len, r->key.name.len);
     /* The sizes were checked with the request. */
-    strcpy(doc->state.type, r->u.open.create_type);
-    strcpy(doc->state.epoch, r->u.open.create_epoch);
+    memcpy(doc->state.type, r->u.open.create_type, strlen(r->u.open.create_type) + 1);
+    memcpy(doc->state.epoch, r->u.open.create_epoch, strlen(r->u.open.create_epoch) + 1);
     doc->state.token = weft__store_token(doc->state.epoch, 0);
     return doc;
 }

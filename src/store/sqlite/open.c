@@ -148,11 +148,15 @@ static int say_rc(struct weft_sqlite_store *store, struct weft_sqlite_db *db, in
     snprintf(ret_message, message_size, "cannot open %s: %s", store->path,
              db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
     int err = weft__sqlite_err(rc);
+    if ((rc & 0xff) == SQLITE_ERROR) /* A table or column is missing. */
+        err = WEFT_ERR_CORRUPT;
     return err == WEFT_ERR_UNAVAILABLE ? WEFT_ERR_STORE : err;
 }
 
-/* What every connection wants. Damage shows as an error and not as a wrong answer; the schema of a
- * damaged file is not trusted to run functions; nothing but the keeper checkpoints. */
+/* What every connection wants. synchronous=EXTRA is FULL, and also syncs the folder after the
+ * journal of a new database was deleted: it must not come back after a power cut. Damage shows as
+ * an error and not as a wrong answer; the schema of a damaged file is not trusted to run functions;
+ * nothing but the keeper checkpoints. */
 static int set_up(struct weft_sqlite_store *store, struct weft_sqlite_db *db)
 {
     int rc = weft__sqlite_db_exec(db, "PRAGMA cell_size_check = ON;"
@@ -164,7 +168,7 @@ static int set_up(struct weft_sqlite_store *store, struct weft_sqlite_db *db)
                                       "PRAGMA journal_size_limit = 67108864;");
     if (rc == SQLITE_OK)
         rc = weft__sqlite_db_exec(db, store->options.unsafe_no_sync ? "PRAGMA synchronous = OFF"
-                                                                    : "PRAGMA synchronous = FULL");
+                                                                    : "PRAGMA synchronous = EXTRA");
     return rc;
 }
 

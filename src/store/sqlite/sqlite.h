@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The embedded store: one SQLite database in a folder of its own. Acknowledged means synced: the
- * database is in WAL mode with synchronous=FULL, and |done| runs only after the commit. What the
- * files hold, and how to look after them: docs/guides/storage.md.
+ * database is in WAL mode, every commit syncs its log, and |done| runs only after the commit. What
+ * the files hold, and how to look after them: docs/guides/storage.md.
  *
  *   submit ─► lanes (order per document) ─┬─► writer thread   one transaction for all that waits
  *                                         └─► reader thread   never waits for a commit

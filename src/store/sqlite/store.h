@@ -76,7 +76,7 @@ struct weft_sqlite_store {
     size_t unfinished; /* requests submitted and not yet ended */
     bool stopping;
     bool checkpoint_due; /* for the keeper */
-    bool restart_due;    /* for the writer */
+    bool restart_due;    /* for the writer; the keeper rests meanwhile */
 
     atomic_bool doubt; /* written by the writer */
 

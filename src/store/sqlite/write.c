@@ -45,8 +45,10 @@ static int write_open(struct weft_sqlite_store *store, struct weft_store_request
     }
     document = (struct weft_sqlite_document){0};
     /* The sizes were checked with the request. */
-    strcpy(document.state.type, request->u.open.create_type);
-    strcpy(document.state.epoch, request->u.open.create_epoch);
+    memcpy(document.state.type, request->u.open.create_type,
+           strlen(request->u.open.create_type) + 1);
+    memcpy(document.state.epoch, request->u.open.create_epoch,
+           strlen(request->u.open.create_epoch) + 1);
     document.state.token = weft__store_token(document.state.epoch, 0);
     int rc = save_begin(store);
     if (rc == SQLITE_OK)

@@ -75,7 +75,6 @@ static bool take_batch(struct weft_sqlite_store *store, struct batch *ret_batch)
         fill_batch(store, &batch);
     batch.idle = store->end_count == 0;
     batch.restart = store->restart_due;
-    store->restart_due = false;
     pthread_mutex_unlock(&store->mutex);
     *ret_batch = batch;
     return more;
@@ -241,11 +240,16 @@ static void watch_log(struct weft_sqlite_store *store, unsigned pages_before)
     pthread_mutex_unlock(&store->mutex);
 }
 
-/* The keeper has copied most of the log, but the writer was always ahead of it. Now nobody writes:
- * the little that is left is copied, and the next transaction starts the log anew. */
+/* The keeper has copied most of the log, but the writer is always ahead of it. While nobody writes,
+ * the little that is left is copied, and the next transaction starts the log anew. The keeper rests
+ * until that is done. */
 static void finish_log(struct weft_sqlite_store *store)
 {
     sqlite3_wal_checkpoint_v2(store->write_db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    pthread_mutex_lock(&store->mutex);
+    store->restart_due = false;
+    pthread_cond_signal(&store->keeper_wake);
+    pthread_mutex_unlock(&store->mutex);
 }
 
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int pages)
@@ -283,21 +287,20 @@ void *weft__sqlite_keeper_main(void *arg)
     struct weft_sqlite_store *store = arg;
     pthread_mutex_lock(&store->mutex);
     while (!store->stopping) {
-        if (!store->checkpoint_due) {
+        if (!store->checkpoint_due || store->restart_due) {
             pthread_cond_wait(&store->keeper_wake, &store->mutex);
             continue;
         }
         store->checkpoint_due = false;
         pthread_mutex_unlock(&store->mutex);
         int pages = 0;
-        int copied = 0;
         int rc = sqlite3_wal_checkpoint_v2(store->keeper_db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                           &pages, &copied);
+                                           &pages, NULL);
         if (rc != SQLITE_OK && rc != SQLITE_BUSY)
             weft__log(store->log, WEFT_LOG_WARN, "store: cannot copy the log to the database: %s",
                       sqlite3_errstr(rc));
         pthread_mutex_lock(&store->mutex);
-        if (rc == SQLITE_OK && pages > copied && (unsigned)pages >= store->options.restart_pages) {
+        if (rc == SQLITE_OK && (unsigned)pages >= store->options.restart_pages) {
             store->restart_due = true;
             pthread_cond_signal(&store->writer_wake);
         }

@@ -232,8 +232,7 @@ static void every_value_keeps_its_source(void **state)
     static const char *const want[] = {"[1,[2,3],{\"x\":null}]", "\"s\\n\"", "{\"d\":true}",
                                        "false"};
     size_t at = 0;
-    WEFT_JSON_EACH_KEY(key, object)
-    {
+    WEFT_JSON_EACH_KEY (key, object) {
         struct weft_slice raw = weft__json_raw(weft__json_member(key));
         assert_bytes(raw.ptr, raw.len, want[at], strlen(want[at]));
         ++at;

@@ -154,11 +154,10 @@ static void take(struct replica *r, const char *text)
     const struct weft_json *id = weft__json_get(message, "id");
     if (weft__json_string_is(weft__json_get(message, "method"), "doc.op"))
         apply_remote(r, weft__json_get(params, "op"), number(params, "version"));
-    else if (weft__json_string_is(weft__json_get(message, "method"), "doc.closed"))
-        say_open(r);
     else if (weft__json_string_is(id, "open") && result)
         take_open(r, result);
-    else if (weft__json_string_is(id, "open"))
+    else if (weft__json_string_is(weft__json_get(message, "method"), "doc.closed") ||
+             weft__json_string_is(id, "open"))
         say_open(r);
     else if (error)
         take_error(r, error);

@@ -110,6 +110,8 @@ static void a_server_does_not_call_before_the_greeting(void **state)
     assert_err(weft__rpc_peer_greet(&client.peer, "x", "1", NULL, NULL, 0), WEFT_ERR_STATE);
     assert_ok(weft__rpc_peer_call(&server.peer, &call, server.now_ns, NULL));
     assert_int_equal(outcome.count, 0);
+    run_until_quiet();
+    assert_int_equal(outcome.count, 1);
 }
 
 static void errors_arrive_with_their_details(void **state)
