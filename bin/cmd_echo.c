@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `weft echo`: its command line, and what both roles share. */
-#include "cmd_echo.h"
-
+#include "args.h"
+#include "commands.h"
 #include "echo.h"
 #include "io/crypto.h"
 
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { EXIT_USAGE = 2, WORKERS_MAX = 256, MESSAGE_DEFAULT = 16 << 20 };
-
-static const char usage[] =
-    "Usage: weft echo --listen HOST:PORT [options]   send every WebSocket message back\n"
-    "       weft echo --connect URL [options]        the same as a client, until the server "
-    "closes\n"
-    "\n"
-    "Options:\n"
-    "  --workers N          threads that serve, each on a core (default: all cores)\n"
-    "  --loop BACKEND       auto, uring or epoll (default: auto)\n"
-    "  --max-message BYTES  the largest message that is accepted (default: 16777216)\n"
-    "  --help               show this\n";
+enum { WORKERS_MAX = 256, MESSAGE_DEFAULT = 16 << 20 };
 
 void echo_complain(const char *what, int err)
 {
@@ -56,61 +43,41 @@ static unsigned cores(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
-static bool parse_number(const char *text, unsigned long max, unsigned long *ret_value)
-{
-    char *end;
-    if (*text < '0' || *text > '9')
-        return false;
-    unsigned long value = strtoul(text, &end, 10);
-    if (*end || value < 1 || value > max)
-        return false;
-    *ret_value = value;
-    return true;
-}
-
-/* Takes over one option with its value; false when it is not one. */
-static bool set_option(struct echo_options *options, const char *name, const char *value)
-{
-    unsigned long number = 0;
-    if (strcmp(name, "--listen") == 0) {
-        options->listen = value;
-    } else if (strcmp(name, "--connect") == 0) {
-        options->connect = value;
-    } else if (strcmp(name, "--loop") == 0) {
-        return weft__loop_backend_parse(value, &options->backend) == 0;
-    } else if (strcmp(name, "--workers") == 0) {
-        if (!parse_number(value, WORKERS_MAX, &number))
-            return false;
-        options->workers = (unsigned)number;
-    } else if (strcmp(name, "--max-message") == 0) {
-        if (!parse_number(value, 1ul << 40, &number))
-            return false;
-        options->max_message = number;
-    } else {
-        return false;
-    }
-    return true;
-}
-
 int weft_cmd_echo(int argc, char **argv)
 {
-    struct echo_options options = {.max_message = MESSAGE_DEFAULT};
-    for (int i = 1; i < argc; i += 2) {
-        if (strcmp(argv[i], "--help") == 0) {
-            (void)fputs(usage, stdout);
-            return 0;
-        }
-        if (i + 1 == argc || !set_option(&options, argv[i], argv[i + 1])) {
-            (void)fprintf(stderr, "weft echo: cannot use %s %s\n%s", argv[i],
-                          i + 1 < argc ? argv[i + 1] : "without a value", usage);
-            return EXIT_USAGE;
-        }
-    }
-    if (!options.listen == !options.connect) {
-        (void)fprintf(stderr, "weft echo: one of --listen and --connect is needed\n%s", usage);
-        return EXIT_USAGE;
-    }
-    if (!options.workers)
-        options.workers = cores();
+    static const struct args_option table[] = {
+        {"listen", "HOST:PORT", NULL, "send every WebSocket message back"},
+        {"connect", "URL", NULL, "the same as a client, until the server closes"},
+        {"workers", "N", NULL, "threads that serve (one a core)"},
+        {"loop", "LOOP", "WEFT_LOOP", "uring, epoll or auto (auto)"},
+        {"max-message", "BYTES", NULL, "the largest message that is accepted (16777216)"},
+    };
+    static const struct args_command command = {
+        .name = "echo",
+        .usage = "",
+        .summary = "Echoes WebSocket messages, as a server (--listen) or as a client (--connect):\n"
+                   "for benchmarks and conformance tests.",
+        .options = table,
+        .option_count = sizeof(table) / sizeof(table[0]),
+    };
+    struct args args;
+    unsigned long long workers;
+    unsigned long long max_message;
+    int done = args_parse(&args, argc, argv, &command);
+    if (done >= 0)
+        return done;
+    struct echo_options options = {
+        .listen = args_get(&args, "listen", NULL),
+        .connect = args_get(&args, "connect", NULL),
+    };
+    if (!options.listen == !options.connect)
+        return args_fail(&command, "one of --listen and --connect is needed");
+    if (weft__loop_backend_parse(args_get(&args, "loop", "auto"), &options.backend))
+        return args_fail(&command, "--loop must be auto, uring or epoll");
+    if (!args_number(&args, "workers", 1, WORKERS_MAX, cores(), &workers) ||
+        !args_number(&args, "max-message", 1, 1ull << 40, MESSAGE_DEFAULT, &max_message))
+        return ARGS_USAGE;
+    options.workers = (unsigned)workers;
+    options.max_message = max_message;
     return options.listen ? echo_serve(&options) : echo_connect(&options);
 }

@@ -359,7 +359,8 @@ int weft_cmd_ot(int argc, char **argv)
         return args_fail(&command, "unknown type '%s'; known types: text", name);
     struct input in = {0};
     struct weft_bytes out;
-    weft__bytes_init(&in.buf, weft_alloc_default(), (size_t)LINE_MAX_BYTES + (size_t)4 * READ_BYTES);
+    weft__bytes_init(&in.buf, weft_alloc_default(),
+                     (size_t)LINE_MAX_BYTES + (size_t)4 * READ_BYTES);
     weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
     bool ok = filter(type, &in, &out);
     if (!ok)

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* A port: one to five digits, no sign, no space, at most 65,535. */
 static int parse_port(const char *text, uint16_t *ret_port)
@@ -171,10 +172,31 @@ static int resolve_error(int code)
     }
 }
 
+/* RFC 6761 §6.3: "localhost" and names below it are this machine, whatever a resolver thinks. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host);
+    size_t tail = sizeof(name) - 1;
+    return len >= tail && strcasecmp(host + len - tail, name) == 0 &&
+           (len == tail || host[len - tail - 1] == '.');
+}
+
+static int loopback(uint16_t port, int max, struct weft_address *ret_addresses)
+{
+    static const char *const hosts[] = {"127.0.0.1", "::1"};
+    int count = 0;
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(hosts) && count < max; i++)
+        count += weft__address_from_numeric(hosts[i], port, &ret_addresses[count]) == 0;
+    return count;
+}
+
 int weft__address_resolve(const char *host, uint16_t port, int max,
                           struct weft_address *ret_addresses)
 {
     WEFT_ASSERT(max > 0);
+    if (is_localhost(host))
+        return loopback(port, max, ret_addresses);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     int code = getaddrinfo(host, NULL, &hints, &list);
