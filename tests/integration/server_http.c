@@ -3,29 +3,13 @@
 #include "lib/server_process.h"
 #include "lib/test.h"
 
-static struct test_server *server;
-
-static int start(void **state)
-{
-    (void)state;
-    server = test_server_new(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    test_server_free(server);
-    return 0;
-}
-
 /* The answer to a request for |target| with the Host |host|. */
 static char *get(const char *target, const char *host)
 {
     char request[512];
     snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
              target, host);
-    return test_http(server->url, request);
+    return test_http(group_server->url, request);
 }
 
 static void expect(const char *target, const char *host, const char *status, const char *text)
@@ -78,18 +62,19 @@ static void hosts_that_are_not_ours_are_refused(void **state)
 static void other_methods_and_bodies_are_refused(void **state)
 {
     (void)state;
-    char *answer = test_http(server->url, "POST /healthz HTTP/1.1\r\nHost: localhost\r\n"
-                                          "Content-Length: 3\r\n\r\nabc");
+    char *answer = test_http(group_server->url, "POST /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                                "Content-Length: 3\r\n\r\nabc");
     assert_true(strncmp(answer, "HTTP/1.1 405", 12) == 0);
     assert_non_null(strstr(answer, "\r\nAllow: GET, HEAD\r\n"));
     assert_non_null(strstr(answer, "\r\nConnection: close\r\n"));
     free(answer);
-    answer = test_http(server->url, "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
-                                    "Transfer-Encoding: chunked\r\n\r\n");
+    answer =
+        test_http(group_server->url, "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+                                     "Transfer-Encoding: chunked\r\n\r\n");
     assert_true(strncmp(answer, "HTTP/1.1 400", 12) == 0);
     free(answer);
-    answer = test_http(server->url, "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n"
-                                    "Connection: close\r\n\r\n");
+    answer = test_http(group_server->url, "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                          "Connection: close\r\n\r\n");
     assert_non_null(strstr(answer, "\r\nContent-Length: 3\r\n"));
     assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
     free(answer);
@@ -99,18 +84,18 @@ static void upgrades_need_an_origin_of_ours_or_none(void **state)
 {
     (void)state;
     char own[128];
-    snprintf(own, sizeof(own), "Origin: %s\r\n", server->origin);
-    assert_int_equal(test_ws_try(server->url, ""), 101);
-    assert_int_equal(test_ws_try(server->url, own), 101);
-    assert_int_equal(test_ws_try(server->url, "Origin: http://evil.example\r\n"), 403);
-    assert_int_equal(test_ws_try(server->url, "Origin: null\r\n"), 403);
-    assert_int_equal(test_ws_try(server->url, "Origin: http://127.0.0.1:1\r\n"), 403);
+    snprintf(own, sizeof(own), "Origin: %s\r\n", group_server->origin);
+    assert_int_equal(test_ws_try(group_server->url, ""), 101);
+    assert_int_equal(test_ws_try(group_server->url, own), 101);
+    assert_int_equal(test_ws_try(group_server->url, "Origin: http://evil.example\r\n"), 403);
+    assert_int_equal(test_ws_try(group_server->url, "Origin: null\r\n"), 403);
+    assert_int_equal(test_ws_try(group_server->url, "Origin: http://127.0.0.1:1\r\n"), 403);
 }
 
 static void a_binary_message_on_the_text_wire_is_closed_with_1003(void **state)
 {
     (void)state;
-    struct test_ws *ws = test_ws_connect(server->url, "weft.v1.json");
+    struct test_ws *ws = test_ws_connect(group_server->url, "weft.v1.json");
     test_ws_send_binary(ws, "x", 1);
     assert_int_equal(test_ws_wait_closed(ws, 5000), 1003);
     test_ws_close(ws);
@@ -121,7 +106,7 @@ static void a_message_over_the_limit_is_closed_with_1009(void **state)
     (void)state;
     enum { SIZE = 1024 * 1024 + 1 };
     char *text = malloc(SIZE + 1);
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     memset(text, ' ', SIZE);
     text[SIZE] = '\0';
     test_ws_send(ws, text);
@@ -142,7 +127,7 @@ static void a_second_server_on_the_same_data_says_who_has_it(void **state)
     (void)state;
     char folder[128];
     char *err;
-    snprintf(folder, sizeof(folder), "%s/data", server->folder);
+    snprintf(folder, sizeof(folder), "%s/data", group_server->folder);
     assert_int_equal(run_weft(&err, "serve", "--listen", "127.0.0.1:0", "--data", folder), 1);
     assert_non_null(strstr(err, "in use by"));
     free(err);
@@ -153,7 +138,7 @@ static void a_second_server_on_the_same_address_says_so(void **state)
     (void)state;
     char address[64];
     char *err;
-    snprintf(address, sizeof(address), "127.0.0.1:%u", server->port);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", group_server->port);
     assert_int_equal(run_weft(&err, "serve", "--listen", address, "--data", ":memory:"), 1);
     assert_non_null(strstr(err, "cannot listen on 127.0.0.1:"));
     free(err);
@@ -202,5 +187,5 @@ int main(void)
         cmocka_unit_test(serving_other_machines_without_authentication_has_to_be_said),
         cmocka_unit_test(wrong_usage_is_reported_with_status_2),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, test_server_group_start, test_server_group_stop);
 }

@@ -3,22 +3,6 @@
 #include "lib/server_process.h"
 #include "lib/test.h"
 
-static struct test_server *server;
-
-static int start(void **state)
-{
-    (void)state;
-    server = test_server_new(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    test_server_free(server);
-    return 0;
-}
-
 /* The member of a batch's answer whose id is |id| as it stands in the text; NULL when absent. */
 static const struct weft_json *member(const struct weft_json *batch, const char *id)
 {
@@ -39,7 +23,7 @@ static int64_t error_number(const struct weft_json *answer)
 static void the_batch_of_the_specification(void **state)
 {
     (void)state;
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     test_ws_send(ws,
                  "[{\"jsonrpc\":\"2.0\",\"method\":\"sum\",\"params\":[1,2,4],\"id\":\"1\"},"
                  "{\"jsonrpc\":\"2.0\",\"method\":\"notify_hello\",\"params\":[7]},"
@@ -66,7 +50,7 @@ static void the_batch_of_the_specification(void **state)
 static void malformed_batches(void **state)
 {
     (void)state;
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     test_ws_send(ws, "[{\"jsonrpc\":\"2.0\",\"method\":\"sum\",\"params\":[1,2,4],\"id\":\"1\"},"
                      "{\"jsonrpc\":\"2.0\",\"method\"]");
     assert_int_equal(error_number(test_ws_next(ws)), -32700);
@@ -86,7 +70,7 @@ static void malformed_batches(void **state)
 static void a_batch_of_notifications_gets_nothing(void **state)
 {
     (void)state;
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     test_ws_send(ws, "[{\"jsonrpc\":\"2.0\",\"method\":\"notify_hello\",\"params\":[7]},"
                      "{\"jsonrpc\":\"2.0\",\"method\":\"update\",\"params\":[1,2]}]");
     int64_t sum;
@@ -100,7 +84,7 @@ static void a_batch_over_the_limit_is_refused_whole(void **state)
 {
     (void)state;
     char text[16 * 1024] = "[";
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     for (unsigned i = 0; i < 101; i++) {
         char one[96];
         snprintf(one, sizeof(one),
@@ -119,7 +103,7 @@ static void a_batch_over_the_limit_is_refused_whole(void **state)
 static void calls_of_a_batch_that_end_later_are_in_its_one_answer(void **state)
 {
     (void)state;
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     test_ws_send(ws, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"doc.open\",\"params\":{\"doc\":"
                      "\"batch\",\"create\":true,\"client\":\"c\"}},"
                      "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"sum\",\"params\":[1,2]},"
@@ -142,5 +126,5 @@ int main(void)
         cmocka_unit_test(a_batch_over_the_limit_is_refused_whole),
         cmocka_unit_test(calls_of_a_batch_that_end_later_are_in_its_one_answer),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, test_server_group_start, test_server_group_stop);
 }

@@ -4,22 +4,6 @@
 #include "lib/server_process.h"
 #include "lib/test.h"
 
-static struct test_server *server;
-
-static int start(void **state)
-{
-    (void)state;
-    server = test_server_new(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    test_server_free(server);
-    return 0;
-}
-
 static void expect_selection(const struct weft_json *params, uint64_t version, uint64_t anchor,
                              uint64_t head)
 {
@@ -40,8 +24,8 @@ static void a_selection_reaches_the_others_with_name_and_colour(void **state)
     (void)state;
     struct test_doc ada;
     struct test_doc bob;
-    test_doc_open(&ada, server->url, "cursor", "ada");
-    test_doc_open(&bob, server->url, "cursor", "bob");
+    test_doc_open(&ada, group_server->url, "cursor", "ada");
+    test_doc_open(&bob, group_server->url, "cursor", "bob");
     test_doc_submit(&ada, "[\"hello\"]");
     assert_non_null(test_doc_wait(&bob, "doc.op", 5000));
     test_doc_present(&ada, "Ada", 1, 4);
@@ -59,8 +43,8 @@ static void a_selection_is_moved_over_operations_its_sender_had_not_seen(void **
     (void)state;
     struct test_doc ada;
     struct test_doc bob;
-    test_doc_open(&ada, server->url, "behind", "ada");
-    test_doc_open(&bob, server->url, "behind", "bob");
+    test_doc_open(&ada, group_server->url, "behind", "ada");
+    test_doc_open(&bob, group_server->url, "behind", "bob");
     test_doc_submit(&ada, "[\"hello\"]");
     assert_non_null(test_doc_wait(&bob, "doc.op", 5000));
     bob.version = 1;
@@ -80,14 +64,14 @@ static void a_newcomer_is_told_where_everybody_is_now(void **state)
     struct test_doc ada;
     struct test_doc bob;
     struct test_doc eve;
-    test_doc_open(&ada, server->url, "newcomer", "ada");
-    test_doc_open(&bob, server->url, "newcomer", "bob");
+    test_doc_open(&ada, group_server->url, "newcomer", "ada");
+    test_doc_open(&bob, group_server->url, "newcomer", "bob");
     test_doc_submit(&ada, "[\"hello\"]");
     test_doc_present(&ada, "Ada", 3, 3);
     assert_non_null(test_doc_wait(&bob, "doc.presence", 5000));
     bob.version = 1;
     test_doc_submit(&bob, "[1,{\"d\":1}]");
-    test_doc_open(&eve, server->url, "newcomer", "eve");
+    test_doc_open(&eve, group_server->url, "newcomer", "eve");
     expect_selection(test_doc_wait(&eve, "doc.presence", 5000), 2, 2, 2);
     test_ws_close(ada.ws);
     test_ws_close(bob.ws);
@@ -106,7 +90,7 @@ static void a_selection_that_is_malformed_is_refused_and_shown_to_nobody(void **
     };
     char params[256];
     struct test_doc ada;
-    test_doc_open(&ada, server->url, "malformed", "ada");
+    test_doc_open(&ada, group_server->url, "malformed", "ada");
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         snprintf(params, sizeof(params),
                  "{\"doc\":\"malformed\",\"epoch\":\"%s\",\"version\":0,\"state\":%s}", ada.epoch,
@@ -124,5 +108,5 @@ int main(void)
         cmocka_unit_test(a_newcomer_is_told_where_everybody_is_now),
         cmocka_unit_test(a_selection_that_is_malformed_is_refused_and_shown_to_nobody),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, test_server_group_start, test_server_group_stop);
 }

@@ -6,22 +6,6 @@
 
 #include <time.h>
 
-static struct test_server *server;
-
-static int start(void **state)
-{
-    (void)state;
-    server = test_server_new(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    test_server_free(server);
-    return 0;
-}
-
 /* The next presence of |client| is "gone", and comes within |timeout_ms|. */
 static void expect_gone(struct test_doc *doc, const char *client, int timeout_ms)
 {
@@ -34,8 +18,8 @@ static void expect_gone(struct test_doc *doc, const char *client, int timeout_ms
 
 static void open_two(struct test_doc *ada, struct test_doc *bob, const char *name)
 {
-    test_doc_open(ada, server->url, name, "ada");
-    test_doc_open(bob, server->url, name, "bob");
+    test_doc_open(ada, group_server->url, name, "ada");
+    test_doc_open(bob, group_server->url, name, "bob");
     test_doc_present(ada, "Ada", 0, 0);
     assert_non_null(test_doc_wait(bob, "doc.presence", 5000));
 }
@@ -87,7 +71,7 @@ static void devices_of_one_person_come_and_go_each_for_itself(void **state)
     struct test_doc phone;
     struct test_doc bob;
     open_two(&ada, &bob, "devices");
-    test_doc_open(&phone, server->url, "devices", "phone");
+    test_doc_open(&phone, group_server->url, "devices", "phone");
     test_doc_present(&phone, "Ada", 0, 0);
     const struct weft_json *params = test_doc_wait(&bob, "doc.presence", 5000);
     assert_true(
@@ -122,5 +106,5 @@ int main(void)
         cmocka_unit_test(devices_of_one_person_come_and_go_each_for_itself),
         cmocka_unit_test(a_client_that_falls_silent_is_gone_within_twelve_seconds),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, test_server_group_start, test_server_group_stop);
 }

@@ -3,29 +3,13 @@
 #include "lib/server_process.h"
 #include "lib/test.h"
 
-static struct test_server *server;
-
-static int start(void **state)
-{
-    (void)state;
-    server = test_server_new(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    test_server_free(server);
-    return 0;
-}
-
 static void a_thousand_calls_in_flight_get_each_its_own_answer(void **state)
 {
     (void)state;
     enum { CALLS = 1000 };
     static bool answered[CALLS];
     char text[128];
-    struct test_ws *ws = test_ws_connect(server->url, "weft.v1.json");
+    struct test_ws *ws = test_ws_connect(group_server->url, "weft.v1.json");
     for (unsigned i = 0; i < CALLS; i++) {
         snprintf(text, sizeof(text),
                  "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"subtract\",\"params\":[%u,1]}", i,
@@ -53,7 +37,7 @@ static void ids_come_back_byte_for_byte(void **state)
         "0", "-1", "9007199254740991", "\"\"", "\"7\"", "\"\\u0041\"", "\"$/x\"", "\"\xc3\xa9\"",
     };
     char text[256];
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         snprintf(text, sizeof(text),
                  "{\"jsonrpc\":\"2.0\",\"method\":\"sum\",\"params\":[1,2],\"id\":%s}", ids[i]);
@@ -71,7 +55,7 @@ static void ids_that_no_call_may_have_are_refused(void **state)
     static const char *const ids[] = {"1.5", "true", "{}", "[1]", "18446744073709551616", "1e30"};
     char text[512];
     char longest[200];
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     memset(longest, 'x', sizeof(longest));
     for (size_t i = 0; i <= sizeof(ids) / sizeof(ids[0]); i++) {
         if (i < sizeof(ids) / sizeof(ids[0]))
@@ -93,7 +77,7 @@ static void ids_that_no_call_may_have_are_refused(void **state)
 static void answers_that_belong_to_no_call_are_harmless(void **state)
 {
     (void)state;
-    struct test_ws *ws = test_ws_connect(server->url, NULL);
+    struct test_ws *ws = test_ws_connect(group_server->url, NULL);
     test_ws_send(ws, "{\"jsonrpc\":\"2.0\",\"id\":77,\"result\":1}");
     test_ws_send(ws,
                  "{\"jsonrpc\":\"2.0\",\"id\":\"$s1\",\"error\":{\"code\":1,\"message\":\"x\"}}");
@@ -106,8 +90,8 @@ static void answers_that_belong_to_no_call_are_harmless(void **state)
 static void calls_of_two_connections_do_not_meet(void **state)
 {
     (void)state;
-    struct test_ws *a = test_ws_connect(server->url, NULL);
-    struct test_ws *b = test_ws_connect(server->url, NULL);
+    struct test_ws *a = test_ws_connect(group_server->url, NULL);
+    struct test_ws *b = test_ws_connect(group_server->url, NULL);
     test_ws_send(a, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"demo.echo\",\"params\":[\"a\"]}");
     test_ws_send(b, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"demo.echo\",\"params\":[\"b\"]}");
     assert_true(
@@ -127,5 +111,5 @@ int main(void)
         cmocka_unit_test(answers_that_belong_to_no_call_are_harmless),
         cmocka_unit_test(calls_of_two_connections_do_not_meet),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, test_server_group_start, test_server_group_stop);
 }

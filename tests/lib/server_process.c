@@ -293,3 +293,19 @@ int test_run_program(const char *const *argv, char **ret_out, char **ret_err)
         free(outputs[1].text);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
+
+struct test_server *group_server;
+
+int test_server_group_start(void **state)
+{
+    (void)state;
+    group_server = test_server_new(NULL);
+    return 0;
+}
+
+int test_server_group_stop(void **state)
+{
+    (void)state;
+    test_server_free(group_server);
+    return 0;
+}

@@ -9,8 +9,8 @@
  *     test_server_start(server);     (again, on the same data and port)
  *     test_server_free(server);      (SIGTERM, which must end it with status 0; removes the data)
  *
- * Whatever goes wrong fails the test. A server that a failed test left behind is killed, and its
- * folder removed, when the test program ends, however that ends.
+ * Whatever goes wrong fails the test. A server that a failed test left behind is killed when the
+ * test program ends, however that ends, and its folder removed unless that was a crash.
  */
 #ifndef WEFT_TESTS_LIB_SERVER_PROCESS_H
 #define WEFT_TESTS_LIB_SERVER_PROCESS_H
@@ -50,6 +50,11 @@ void test_server_kill(struct test_server *server);
 
 /* Stops it if need be and removes its data. */
 void test_server_free(struct test_server *server);
+
+/* One server for all tests of a program: setup and teardown for cmocka_run_group_tests. */
+extern struct test_server *group_server;
+int test_server_group_start(void **state);
+int test_server_group_stop(void **state);
 
 /*
  * Runs the program |argv| (argv[0] is its path; NULL-terminated) to its end, at most 20 s, with
