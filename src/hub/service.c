@@ -109,6 +109,15 @@ static struct weft_doc_request *request_begin(struct weft_hub_member *member,
     return request;
 }
 
+/* What is on its way to the owner cannot be called back: a canceled call gets the answer that its
+ * request brings, which says what really happened. */
+static void let_it_end(struct weft_rpc_call *call, int status, void *ctx)
+{
+    (void)call;
+    (void)status;
+    (void)ctx;
+}
+
 /* Sends |request| on its way, or answers why not; takes it in any case. False when it was not
  * sent. */
 static bool request_send(struct weft_hub *hub, struct weft_doc_request *request,
@@ -119,7 +128,7 @@ static bool request_send(struct weft_hub *hub, struct weft_doc_request *request,
     } else if (weft__mesh_congested(hub->options.port, weft__hub_owner(hub, &request->key))) {
         weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.overloaded",
                              "the worker of this document is behind");
-    } else if (weft__rpc_call_defer(call, NULL, NULL)) {
+    } else if (weft__rpc_call_defer(call, let_it_end, NULL)) {
         refuse_memory(call);
     } else {
         request->call = call;

@@ -4,12 +4,17 @@
 
 #include <stdio.h>
 
+enum { BARE_COUNT = 2 };
+
 #define TEXT(literal)                                                                              \
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \
     }
 
+/* The first BARE_COUNT are for answers that have no others of these names. */
 static const struct weft_http1_header SECURITY[] = {
+    {TEXT("Cache-Control"), TEXT("no-store")},
+    {TEXT("Content-Security-Policy"), TEXT("default-src 'none'; frame-ancestors 'none'")},
     {TEXT("X-Content-Type-Options"), TEXT("nosniff")},
     {TEXT("X-Frame-Options"), TEXT("DENY")},
     {TEXT("Referrer-Policy"), TEXT("no-referrer")},
@@ -42,6 +47,18 @@ static void write_policy(struct weft_bytes *out, const char *nonce)
     weft__http1_write_header_str(out, "Content-Security-Policy", policy);
 }
 
+static void write_connection(struct weft_bytes *out, const struct weft_http_answer *answer)
+{
+    const char *connection = answer->keep_alive ? "keep-alive" : "close";
+    if (answer->status == 426) {
+        /* RFC 9110 §15.5.22 wants Upgrade, and Connection has to name it (§7.8). */
+        weft__http1_write_header_str(out, "Upgrade", "websocket");
+        weft__http1_write_header_str(out, "Sec-WebSocket-Version", "13");
+        connection = answer->keep_alive ? "upgrade, keep-alive" : "upgrade, close";
+    }
+    weft__http1_write_header_str(out, "Connection", connection);
+}
+
 void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answer *answer)
 {
     weft__http1_write_status(out, answer->status);
@@ -54,9 +71,9 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
         weft__http1_write_header_str(out, "ETag", answer->etag);
     if (answer->allow)
         weft__http1_write_header_str(out, "Allow", answer->allow);
-    for (size_t i = 0; i < WEFT_ARRAY_LEN(SECURITY); i++)
+    for (size_t i = BARE_COUNT; i < WEFT_ARRAY_LEN(SECURITY); i++)
         weft__http1_write_header(out, SECURITY[i].name, SECURITY[i].value);
     write_policy(out, answer->nonce);
-    weft__http1_write_header_str(out, "Connection", answer->keep_alive ? "keep-alive" : "close");
+    write_connection(out, answer);
     weft__http1_write_end(out);
 }

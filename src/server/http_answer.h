@@ -28,7 +28,8 @@ struct weft_http_answer {
 /* Writes the head of |answer|. **Errors:** sticky in |out|. */
 void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answer *answer);
 
-/* The headers that belong on a refused upgrade, too. **Lifetime:** static. */
+/* The headers of answers that something else writes: a refused upgrade, a malformed request.
+ * **Lifetime:** static. */
 const struct weft_http1_header *weft__http_security_headers(size_t *ret_count);
 
 #endif

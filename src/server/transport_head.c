@@ -7,6 +7,7 @@
  *   answered with 101 ─► WebSocket frames      answered, kept alive ─► the next request
  *   answered, ends    ─► dropped               not answered yet     ─► kept (`early`)
  */
+#include "server/http_answer.h"
 #include "server/transport_core.h"
 
 /* Most bytes kept behind an unanswered request: what may be delivered after reading is paused. */
@@ -148,7 +149,9 @@ static ptrdiff_t read_head(struct weft_transport *t, const uint8_t *data, size_t
     if (used >= 0)
         return used;
     t->set->stats.protocol_errors++;
-    if (status && !refuse(t, status, NULL, NULL, 0))
+    size_t count;
+    const struct weft_http1_header *extra = weft__http_security_headers(&count);
+    if (status && !refuse(t, status, NULL, extra, count))
         weft__transport_wind_up(t, (int)used);
     else
         weft__transport_finish(t, (int)used);

@@ -200,6 +200,26 @@ static void nothing_is_told_before_it_is_durable(void **state)
     world_free(world);
 }
 
+static void a_canceled_submit_is_answered_by_what_became_of_it(void **state)
+{
+    (void)state;
+    struct test_world *world = world_new(1);
+    struct test_peer *ada = world_connect(world, 0);
+    open_doc(ada, "a");
+    world_store_hold(world);
+    peer_say(ada,
+             "{\"jsonrpc\":\"2.0\",\"id\":\"s\",\"method\":\"doc.submit\",\"params\":{\"doc\":"
+             "\"d\",\"epoch\":\"%s\",\"client\":\"a\",\"seq\":1,\"version\":0,\"op\":[\"x\"]}}",
+             epoch);
+    world_run(world);
+    peer_say(ada, "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":{\"id\":\"s\"}}");
+    assert_null(peer_hear(ada));
+    world_store_release(world);
+    assert_int_equal(json_number(peer_hear(ada), "version"), 1);
+    assert_null(peer_hear(ada));
+    world_free(world);
+}
+
 static void opening_again_fences_the_old_connection_and_settles_its_submits_first(void **state)
 {
     (void)state;
@@ -492,6 +512,7 @@ int main(void)
         cmocka_unit_test(a_resend_is_recognised_after_a_restart),
         cmocka_unit_test(an_append_of_unknown_outcome_is_settled_by_what_the_log_holds),
         cmocka_unit_test(nothing_is_told_before_it_is_durable),
+        cmocka_unit_test(a_canceled_submit_is_answered_by_what_became_of_it),
         cmocka_unit_test(opening_again_fences_the_old_connection_and_settles_its_submits_first),
         cmocka_unit_test(a_client_far_behind_gets_single_operations_from_the_log),
         cmocka_unit_test(hostile_operations_are_refused_and_change_nothing),
