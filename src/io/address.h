@@ -68,7 +68,8 @@ bool weft__address_of_peer(int fd, struct weft_address *ret_address);
 
 /*
  * Asks the system's resolver for up to |max| addresses of |host|, in the order in which they should
- * be tried, and gives them |port|; "localhost" is this machine without asking. Returns how many. Blocks: call it on a pool (io/pool.h).
+ * be tried, and gives them |port|; "localhost" is this machine without asking. Returns how many.
+ * Blocks: call it on a pool (io/pool.h).
  * **Errors:** WEFT_ERR_NOT_FOUND, WEFT_ERR_UNAVAILABLE (may work later), WEFT_ERR_NOMEM.
  * **Thread:** any.
  */
