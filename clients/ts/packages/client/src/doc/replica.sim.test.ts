@@ -96,9 +96,31 @@ function follow(replica: Replica<string, TextOp>): () => string {
   return () => copy;
 }
 
-for (let world = 0; world < 8; world++) {
+/**
+ * The marks of a text. A replica that gets a snapshot in place of operations finds its place by
+ * comparing texts, so one person's mark may come to stand inside another's; none is lost or doubled.
+ */
+function unnest(value: string): string[] {
+  const marks: string[] = [];
+  let rest = value;
+  for (let before = ""; before !== rest; ) {
+    before = rest;
+    rest = rest.replaceAll(/<\d+\.\d+>/g, (mark) => {
+      marks.push(mark);
+      return "";
+    });
+  }
+  assert.equal(rest, "");
+  return marks;
+}
+
+/** Worlds that once failed: a mark inside another's. */
+const failedOnce = [409_812_618 * 31 + 3];
+const worlds = [...failedOnce, ...Array.from({ length: 8 }, (_, world) => seed * 31 + world)];
+
+for (const [world, worldSeed] of worlds.entries()) {
   test(`every edit arrives exactly once (seed ${seed}, world ${world})`, async () => {
-    const rng = new Rng(seed * 31 + world);
+    const rng = new Rng(worldSeed);
     const it = await makeWorld(rng, 3);
     const written = it.replicas.map((): string[] => []);
     for (let step = 0; step < 120; step++) {
@@ -115,10 +137,9 @@ for (let world = 0; world < 8; world++) {
     }
     await heal(it);
     const final = it.server.document("d").value;
-    const marks = final.match(/<\d+\.\d+>/g) ?? [];
-    assert.equal(marks.join(""), final);
+    const marks = unnest(final);
     for (const [index, list] of written.entries()) {
-      assert.deepEqual([...marks].filter((mark) => mark.startsWith(`<${index}.`)).sort(), [...list].sort());
+      assert.deepEqual(marks.filter((mark) => mark.startsWith(`<${index}.`)).sort(), [...list].sort());
     }
     for (const client of it.clients) client.close();
   });
