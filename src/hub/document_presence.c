@@ -84,10 +84,12 @@ static void send_one(struct weft_document *document, struct weft_doc_subscriber 
 
 void weft__document_presence_flush(struct weft_document *document)
 {
+    if (document->state != WEFT_DOC_STATE_READY)
+        return; /* Once it has been read again: weft__document_settle. */
     WEFT_LIST_EACH (node, &document->subscribers) {
         struct weft_doc_subscriber *subscriber =
             WEFT_CONTAINER_OF(node, struct weft_doc_subscriber, node);
-        if (subscriber->presence_dirty && document->state == WEFT_DOC_STATE_READY)
+        if (subscriber->presence_dirty)
             send_one(document, subscriber);
     }
 }

@@ -374,8 +374,10 @@ void weft__document_settle(struct weft_document *document)
 {
     struct weft_list *node;
     bool ready = document->state == WEFT_DOC_STATE_READY;
-    if (ready)
+    if (ready) {
         announce_found(document);
+        weft__document_presence_flush(document);
+    }
     while ((node = weft__list_pop(&document->unsettled))) {
         struct weft_doc_request *request = WEFT_CONTAINER_OF(node, struct weft_doc_request, node);
         const struct weft_client_entry *entry =

@@ -20,6 +20,12 @@ static void answer_call(struct weft_doc_request *request)
 {
     struct weft_rpc_call *call = request->call;
     request->call = NULL;
+    if (!request->status && weft__bytes_error(&request->result)) {
+        /* It was carried out, but the answer could not be written. */
+        weft__doc_request_fail(request, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory",
+                               "out of memory");
+        request->executed_unknown = true;
+    }
     if (request->status) {
         const struct weft_rpc_failure failure = {
             .status = request->status,
