@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WeftClient } from "../client.js";
-import { WeftError } from "../errors.js";
+import { WeftError, type WeftErrorCode } from "../errors.js";
 import { FakeClock } from "../testing/fake-clock.js";
 import { FakeServer } from "../testing/fake-server.js";
 import { Rng } from "../testing/random.js";
@@ -128,6 +128,112 @@ test("an operation the server always finds out of order counts as refused in the
   await clock.advance(60_000);
   assert.equal(refused, 1);
   assert.equal(a.value, "");
+});
+
+/** Refuses the first submits, each with an error of its own; returns what the application gets back. */
+function refusing(server: FakeServer, a: Replica<string, TextOp>, errors: WeftError[]): unknown[] {
+  const refused: unknown[] = [];
+  a.on("refused", ({ op, error }) => refused.push([op, error.reason]));
+  server.refuse = () => errors.shift() ?? null;
+  return refused;
+}
+
+const because = (code: WeftErrorCode, reason: string): WeftError =>
+  new WeftError(code, "refused", { reason: `weft.doc.${reason}`, executed: "no" });
+
+const curedByOpening: [WeftErrorCode, string][] = [
+  ["aborted", "fenced"],
+  ["aborted", "closed"],
+  ["failed_precondition", "closed"],
+  ["aborted", "too_far_behind"],
+  ["unavailable", "not_committed"],
+];
+for (const [code, reason] of curedByOpening) {
+  test(`${code} ${reason}: the document is opened again and the operation sent again, however often`, async () => {
+    const { clock, server, a, b } = await world();
+    const refused = refusing(server, a, Array.from({ length: 10 }, () => because(code, reason)));
+    const opened = server.calls.filter(({ method }) => method === "doc.open").length;
+    a.edit(["x"]);
+    await clock.advance(120_000);
+    assert.deepEqual(refused, []);
+    assert.equal(b.value, "x");
+    assert.equal(server.calls.filter(({ method }) => method === "doc.open").length, opened + 10);
+  });
+}
+
+const refusedAtOnce: [WeftErrorCode, string][] = [
+  ["out_of_range", "too_large"],
+  ["out_of_range", "version_unknown"],
+  ["out_of_range", "op_invalid"],
+  ["invalid_argument", "op_invalid"],
+];
+for (const [code, reason] of refusedAtOnce) {
+  test(`${code} ${reason}: the application gets the operation back, later edits arrive`, async () => {
+    const { clock, server, a, b } = await world();
+    const refused = refusing(server, a, [because(code, reason)]);
+    a.edit(["bad"]);
+    a.edit(["good "]);
+    await clock.advance(5000);
+    assert.deepEqual(refused, [[["bad"], `weft.doc.${reason}`]]);
+    assert.equal(a.value, "good ");
+    assert.equal(b.value, "good ");
+    assert.equal(a.pendingEdits, 0);
+  });
+}
+
+test("an outage before does not count among the tries of an operation out of order", async () => {
+  const { clock, server, a, b } = await world();
+  const errors = Array.from({ length: 8 }, () => because("unavailable", "not_committed"));
+  const refused = refusing(server, a, [...errors, because("failed_precondition", "seq_gap")]);
+  a.edit(["x"]);
+  await clock.advance(120_000);
+  assert.deepEqual(refused, []);
+  assert.equal(b.value, "x");
+});
+
+test("an operation of unknown outcome is not given back before the log was asked", async () => {
+  const { clock, server, a, b } = await world();
+  const doc = server.document("d");
+  const refused = refusing(server, a, []);
+  let answers = 0;
+  server.refuse = (submit) => {
+    if (answers++ > 0) return null;
+    doc.submit(submit, 0);
+    return new WeftError("internal", "the answer could not be made", { executed: "unknown" });
+  };
+  a.edit(["x"]);
+  await clock.advance(5000);
+  b.edit(["y"]);
+  await clock.advance(5000);
+  assert.deepEqual(refused, []);
+  assert.equal(a.pendingEdits, 0);
+  assert.equal(doc.value, "yx");
+  assert.equal(a.value, "yx");
+});
+
+test("a refusal that shows another content at the server leads to a fresh snapshot", async () => {
+  const { clock, server, a } = await world();
+  const doc = server.document("d");
+  a.edit(["old"]);
+  await clock.advance(1000);
+  doc.value = "truth";
+  a.edit([3, "!"]);
+  refusing(server, a, [because("out_of_range", "op_invalid")]);
+  await clock.advance(5000);
+  assert.equal(a.value, "truth");
+});
+
+test("a replica closed by a listener while it opens again stays closed", async () => {
+  const { clock, server, a } = await world();
+  server.network.up = false;
+  server.network.cut();
+  const doc = server.document("d");
+  doc.submit({ epoch: doc.epoch, client: "x", seq: 1, version: 0, op: ["theirs"] }, 0);
+  a.on("change", () => a.close());
+  server.network.up = true;
+  await clock.advance(20_000);
+  assert.equal(a.value, "theirs");
+  assert.equal(a.state.kind, "closed");
 });
 
 test("a new epoch keeps pending edits and begins a new client", async () => {

@@ -26,8 +26,14 @@ type Held<Op> = ({ kind: "op" } & OpNotice<Op>) | { kind: "ack"; fix: Op | null 
 const gapMs = 3000;
 /** Room for the document's name and the rest around an operation, in bytes. */
 const envelopeBytes = 2048;
-/** Tries before an operation that the server finds out of order counts as refused. */
-const conflictTries = 6;
+/** Answers to a submit that say where the replica stands, not that the operation is bad. */
+const cured = ["weft.doc.fenced", "weft.doc.closed", "weft.doc.too_far_behind"];
+/** Answers that may be due to the order of things, or leave open what became of the operation. */
+const doubtful = ["aborted", "already_exists", "failed_precondition", "internal", "unknown", "data_loss"];
+/** Doubtful answers to one operation before it counts as refused. */
+const doubtfulTries = 6;
+/** Refusals by which the replica knows that it has another idea of the content than the server. */
+const diverged = ["weft.doc.op_invalid", "weft.doc.version_unknown"];
 
 /** The synchronisation of one replica. */
 export class DocumentSync<S, Op> {
@@ -40,7 +46,10 @@ export class DocumentSync<S, Op> {
   readonly #held = new HeldEntries<Held<Op>>();
   #state: ReplicaState = { kind: "offline" };
   #round = 0;
+  /** Tries since the last success, for the delay of the next one. */
   #tries = 0;
+  /** Doubtful answers to the operation in flight. */
+  #doubts = 0;
   /** The next opening asks for the whole document. */
   #whole = false;
   #timer: Timer | null = null;
@@ -137,6 +146,7 @@ export class DocumentSync<S, Op> {
   }
 
   #opened(answer: unknown): void {
+    const round = this.#round;
     let fresh: boolean;
     try {
       fresh = this.ledger.opened(readOpen(this.#type, answer));
@@ -146,6 +156,7 @@ export class DocumentSync<S, Op> {
       return;
     }
     this.#whole = false;
+    if (round !== this.#round) return; // A listener closed the replica.
     if (fresh) {
       this.ledger.renumber();
       this.#leave();
@@ -155,6 +166,7 @@ export class DocumentSync<S, Op> {
     this.#setState({ kind: "live" });
     const inflight = this.ledger.core?.inflight ?? null;
     if (inflight !== null) this.#submit(inflight);
+    else this.#doubts = 0;
     this.#drain();
   }
 
@@ -196,17 +208,25 @@ export class DocumentSync<S, Op> {
   }
 
   #submitFailed(error: WeftError): void {
-    const again = ["aborted", "already_exists", "failed_precondition"].includes(error.code);
-    if (error.reason === "weft.doc.epoch_changed") {
+    const reason = error.reason ?? "";
+    if (reason === "weft.doc.epoch_changed") {
       this.#reopen(0, true);
-    } else if (error.retryable || (again && this.#tries < conflictTries)) {
+    } else if (error.retryable || cured.includes(reason)) {
+      this.#retry(error);
+    } else if (doubtful.includes(error.code) && this.#doubts < doubtfulTries) {
+      this.#doubts++;
       this.#retry(error);
     } else {
-      this.#tries = 0;
-      this.ledger.refuse(error);
-      this.flush();
-      this.#host.pendingChanged();
+      this.#refused(error);
     }
+  }
+
+  #refused(error: WeftError): void {
+    this.#tries = this.#doubts = 0;
+    if (diverged.includes(error.reason ?? "")) this.#reopen(0, true);
+    this.ledger.refuse(error);
+    this.flush();
+    this.#host.pendingChanged();
   }
 
   /** Opens again after a growing delay, or the one the server asked for. */
@@ -215,6 +235,7 @@ export class DocumentSync<S, Op> {
   }
 
   #reopen(delayMs: number, whole: boolean): void {
+    if (this.#state.kind === "closed") return; // By a listener, just now.
     if (whole) this.#whole = true;
     const round = this.#newRound();
     this.#setState({ kind: "opening" });
@@ -231,7 +252,7 @@ export class DocumentSync<S, Op> {
       for (let entry; (entry = this.#held.next(core.version)) !== undefined; ) {
         if (entry.kind === "ack") {
           this.ledger.confirm(core.version + 1, entry.fix);
-          this.#tries = 0;
+          this.#tries = this.#doubts = 0;
         } else if (entry.epoch === this.ledger.epoch) {
           this.ledger.remote(entry.version, entry.op, entry.by);
         }
@@ -240,6 +261,7 @@ export class DocumentSync<S, Op> {
       this.#reopen(0, true);
       return;
     }
+    if (this.state.kind !== "live") return; // A listener closed the replica.
     this.#watchGap();
     this.flush();
     this.#host.pendingChanged();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One document of the fake server: PROTOCOL §6 in as few lines as it takes. */
-import { WeftError } from "../errors.js";
+import { WeftError, type WeftErrorCode } from "../errors.js";
 import { text, type TextOp } from "../text/index.js";
 
 /** One entry of the log. */
@@ -37,12 +37,13 @@ export class FakeDocument {
     return this.log.length;
   }
 
-  /** What `doc.open` answers. */
+  /** What `doc.open` answers; refuses another epoch. */
   open(client: string, epoch?: string, version?: number): Record<string, unknown> {
+    if (epoch !== undefined) this.#checkEpoch(epoch);
     const applied = this.clients.get(client)?.seq ?? 0;
     const head = { epoch: this.epoch, type: "text", version: this.version, applied };
     const range = version === undefined ? Infinity : this.version - version;
-    if (epoch !== this.epoch || version === undefined || range > this.longest) {
+    if (version === undefined || range < 0 || range > this.longest) {
       return { ...head, snapshot: this.value };
     }
     const ops = this.log
@@ -56,15 +57,15 @@ export class FakeDocument {
   /** Settles a submit: the entry when it is new, the old version when it is a repeat. */
   submit(params: Submit, time: number): Entry | { readonly repeated: number } {
     const { client, seq } = params;
-    if (params.epoch !== this.epoch) {
-      throw new WeftError("aborted", "another epoch", { reason: "weft.doc.epoch_changed" });
-    }
+    this.#checkEpoch(params.epoch);
     const hash = JSON.stringify(params.op);
     const last = this.clients.get(client) ?? { seq: 0, version: 0, hash: "" };
     if (seq === last.seq && hash === last.hash) return { repeated: last.version };
-    if (seq <= last.seq) throw new WeftError("already_exists", "applied before", { retryable: false });
-    if (seq !== last.seq + 1) throw new WeftError("failed_precondition", "a number is missing");
-    if (params.version > this.version) throw new WeftError("invalid_argument", "a version to come");
+    if (seq <= last.seq) throw refusal("already_exists", "weft.doc.seq_used", "applied before");
+    if (seq !== last.seq + 1) throw refusal("failed_precondition", "weft.doc.seq_gap", "a number is missing");
+    if (params.version > this.version) {
+      throw refusal("out_of_range", "weft.doc.version_unknown", "a version to come");
+    }
     let op = text.check(params.op);
     for (const entry of this.log.slice(params.version)) op = text.transform(op, entry.op, "left");
     this.value = text.apply(this.value, op);
@@ -74,6 +75,10 @@ export class FakeDocument {
     return entry;
   }
 
+  #checkEpoch(epoch: string): void {
+    if (epoch !== this.epoch) throw refusal("aborted", "weft.doc.epoch_changed", "another epoch");
+  }
+
   /** Forgets the history, as an import would: a new epoch with the content given. */
   begin(epoch: string, value: string): void {
     this.epoch = epoch;
@@ -81,4 +86,8 @@ export class FakeDocument {
     this.log = [];
     this.clients.clear();
   }
+}
+
+function refusal(code: WeftErrorCode, reason: string, message: string): WeftError {
+  return new WeftError(code, message, { reason, executed: "no" });
 }

@@ -61,11 +61,13 @@ export class FakeServer {
     this.network.cut();
   }
 
-  /** Sends a notification to every subscriber of a document. */
-  broadcast(doc: string, method: string, params: object, except?: Peer): void {
+  /** Sends a notification to every subscriber of a document, except one, or a client's. */
+  broadcast(doc: string, method: string, params: object, except?: Peer | string): void {
     const message = writeNotification(method, { doc, ...params });
     for (const peer of this.#peers) {
-      if (peer !== except && peer.subscriptions.has(doc)) peer.link.send(message);
+      const subscription = peer.subscriptions.get(doc);
+      if (subscription === undefined || peer === except || subscription.client === except) continue;
+      peer.link.send(message);
     }
   }
 
@@ -152,7 +154,12 @@ export class FakeServer {
   #submit(peer: Peer, params: Record<string, unknown>): unknown {
     const name = String(params["doc"]);
     const submit = params as unknown as Submit;
-    if (this.#fences.get(`${name} ${submit.client}`) !== peer) throw new WeftError("aborted", "fenced");
+    if (!peer.subscriptions.has(name)) {
+      throw new WeftError("aborted", "the document is not open here", { reason: "weft.doc.closed", executed: "no" });
+    }
+    if (this.#fences.get(`${name} ${submit.client}`) !== peer) {
+      throw new WeftError("aborted", "opened elsewhere", { reason: "weft.doc.fenced", executed: "no" });
+    }
     const refusal = this.refuse(submit);
     if (refusal !== null) throw refusal;
     const entry = this.document(name).submit(submit, this.#clock.now());
