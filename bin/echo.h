@@ -3,7 +3,7 @@
 #ifndef WEFT_BIN_ECHO_H
 #define WEFT_BIN_ECHO_H
 
-#include "server/transport.h"
+#include "transport/transport.h"
 
 struct echo_options {
     const char *listen;  /* HOST:PORT, or NULL */

@@ -12,7 +12,7 @@
 #include "client/wait.h"
 #include "io/loop.h"
 #include "io/url.h"
-#include "server/transport.h"
+#include "transport/transport.h"
 #include "session/session.h"
 
 #include <pthread.h>

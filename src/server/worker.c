@@ -7,6 +7,7 @@
 #include "io/crypto.h"
 #include "rpc/demo.h"
 #include "server/conn.h"
+#include "server/http_answer.h"
 
 #include <signal.h>
 
@@ -150,10 +151,11 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
         .backend = backend_of(server->options.loop),
         .alloc = server->alloc,
     };
-    const struct weft_transport_options transport = {
+    struct weft_transport_options transport = {
         .alloc = server->alloc,
         .crypto = weft__crypto_openssl(),
     };
+    transport.refusal_headers = weft__http_security_headers(&transport.refusal_header_count);
     struct weft_worker *worker = weft__mem_zalloc(server->alloc, sizeof(*worker));
     if (!worker)
         return WEFT_ERR_NOMEM;

@@ -16,7 +16,7 @@
 #include "rpc/peer.h"
 #include "server/metrics.h"
 #include "server/server_internal.h"
-#include "server/transport.h"
+#include "transport/transport.h"
 
 #include <pthread.h>
 

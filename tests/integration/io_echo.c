@@ -3,7 +3,7 @@
 #include "integration/io_support.h"
 
 #include "io/crypto.h"
-#include "server/transport.h"
+#include "transport/transport.h"
 
 #include <signal.h>
 #include <spawn.h>

@@ -10,7 +10,7 @@
 
 #include "io/clock.h"
 #include "io/crypto.h"
-#include "server/transport.h"
+#include "transport/transport.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

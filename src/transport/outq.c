@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The output queue: segments, and the memory they come from. */
-#include "server/outq.h"
+#include "transport/outq.h"
 
 enum { CHUNK_ROOM = WEFT_OUTQ_CHUNK - sizeof(struct weft_outq_segment) };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the transport share: transport.c is its life and its clock, transport_head.c
- * the HTTP head phase, transport_ws.c messages and output. Not for others. */
-#ifndef WEFT_SERVER_TRANSPORT_CORE_H
-#define WEFT_SERVER_TRANSPORT_CORE_H
+/* What the parts of the transport share: transport.c is its life and its clock, head.c
+ * the HTTP head phase, messages.c messages and output. Not for others. */
+#ifndef WEFT_TRANSPORT_CORE_H
+#define WEFT_TRANSPORT_CORE_H
 
-#include "server/transport.h"
+#include "transport/transport.h"
 
 /* ---- transport.c ---- */
 
@@ -26,7 +26,7 @@ void weft__transport_linger(struct weft_transport *t);
 /* Calls on_end once, if there was an on_open. */
 void weft__transport_tell_end(struct weft_transport *t, unsigned code, struct weft_slice reason);
 
-/* ---- transport_head.c ---- */
+/* ---- head.c ---- */
 
 /* Looks at |len| bytes received in state HEAD, and at what remains of them in later states. */
 void weft__transport_head_input(struct weft_transport *t, uint8_t *data, size_t len);
@@ -40,7 +40,7 @@ void weft__transport_head_resume(struct weft_transport *t);
 /* Client, connected: sends the request. */
 void weft__transport_head_request(struct weft_transport *t);
 
-/* ---- transport_ws.c ---- */
+/* ---- messages.c ---- */
 
 /* Turns into a WebSocket; on_open is still to be called. */
 void weft__transport_ws_begin(struct weft_transport *t);

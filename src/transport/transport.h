@@ -6,13 +6,13 @@
  * which callbacks find again with WEFT_CONTAINER_OF; those of one loop share a `struct
  * weft_transport_set`.
  *
- *   server:  weft__transport_serve ─► HEAD ─► on_request ─┬ weft__transport_accept ─► on_open ─►
- * OPEN ▲                  ├ weft__transport_refuse ─► CLOSING └─── keep alive ───┴
- * weft__transport_respond client:  weft__transport_dial ─► CONNECTING ─► HEAD ─► on_open ─► OPEN
+ *   server:  weft__transport_serve ─► HEAD ─► on_request ─┬ accept  ─► on_open ─► OPEN
+ *                                      ▲                  ├ refuse  ─► FLUSHING
+ *                                      └─── keep alive ───┴ respond
+ *   client:  weft__transport_dial ─► CONNECTING ─► HEAD ─► on_open ─► OPEN
  *
- *   OPEN ── on_message … ── peer's close, weft__transport_close, error, silence ─► CLOSING
- *   CLOSING ─► output flushed ─► our end shut down ─► peer's end seen, or a while ─► CLOSED:
- * on_closed
+ *   OPEN ── peer's close, weft__transport_close, error, silence ─► FLUSHING
+ *   FLUSHING ─► our end shut down: LINGERING ─► peer's end seen, or a while ─► CLOSED: on_closed
  *
  * Output is corked: what is sent during a tick is copied into one pooled buffer (small messages) or
  * referenced (shared frames) and leaves in one system call at the end of the tick. One send is in
@@ -27,14 +27,14 @@
  *
  * **Thread:** the loop's.
  */
-#ifndef WEFT_SERVER_TRANSPORT_H
-#define WEFT_SERVER_TRANSPORT_H
+#ifndef WEFT_TRANSPORT_TRANSPORT_H
+#define WEFT_TRANSPORT_TRANSPORT_H
 
 #include "base/buf.h"
 #include "codec/http1.h"
 #include "io/tcp.h"
 #include "port/crypto.h"
-#include "server/outq.h"
+#include "transport/outq.h"
 #include "ws/conn.h"
 #include "ws/handshake.h"
 
@@ -67,6 +67,10 @@ struct weft_transport_options {
     /* Unsent bytes at which a connection is given up: a backstop, since owners look at
      * weft__transport_unsent. 0: pause_bytes + 4 × max_message. */
     size_t drop_bytes;
+    /* More headers of the answers that the transport gives by itself: to malformed heads. Must
+     * outlive the set. */
+    const struct weft_http1_header *refusal_headers;
+    size_t refusal_header_count;
 };
 
 struct weft_transport_stats {

@@ -2,7 +2,7 @@
 /* The output queue, against a plain array of the bytes that should come out. */
 #include "lib/test.h"
 
-#include "server/outq.h"
+#include "transport/outq.h"
 
 struct fixture {
     struct test_alloc mem;

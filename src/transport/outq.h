@@ -10,8 +10,8 @@
  *
  * **Thread:** that of the pool's loop.
  */
-#ifndef WEFT_SERVER_OUTQ_H
-#define WEFT_SERVER_OUTQ_H
+#ifndef WEFT_TRANSPORT_OUTQ_H
+#define WEFT_TRANSPORT_OUTQ_H
 
 #include "base/buf.h"
 #include "base/bytes.h"

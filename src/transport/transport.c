@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a transport: birth in either role, the timer of each state, and all ways to end. */
-#include "server/transport.h"
+#include "transport/transport.h"
 
-#include "server/transport_core.h"
+#include "transport/core.h"
 
 /* ---- The set ---- */
 

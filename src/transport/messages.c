@@ -4,7 +4,7 @@
  * flushes each touched transport once. Control frames wait in the ws connection until then, so that
  * they can go out before data that was not begun.
  */
-#include "server/transport_core.h"
+#include "transport/core.h"
 
 void weft__transport_ws_begin(struct weft_transport *t)
 {

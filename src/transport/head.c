@@ -7,8 +7,7 @@
  *   answered with 101 ─► WebSocket frames      answered, kept alive ─► the next request
  *   answered, ends    ─► dropped               not answered yet     ─► kept (`early`)
  */
-#include "server/http_answer.h"
-#include "server/transport_core.h"
+#include "transport/core.h"
 
 /* Most bytes kept behind an unanswered request: what may be delivered after reading is paused. */
 enum { EARLY_MAX = 8 << 20 };
@@ -149,9 +148,8 @@ static ptrdiff_t read_head(struct weft_transport *t, const uint8_t *data, size_t
     if (used >= 0)
         return used;
     t->set->stats.protocol_errors++;
-    size_t count;
-    const struct weft_http1_header *extra = weft__http_security_headers(&count);
-    if (status && !refuse(t, status, NULL, extra, count))
+    const struct weft_transport_options *options = &t->set->options;
+    if (status && !refuse(t, status, NULL, options->refusal_headers, options->refusal_header_count))
         weft__transport_wind_up(t, (int)used);
     else
         weft__transport_finish(t, (int)used);
