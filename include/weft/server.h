@@ -37,10 +37,83 @@ enum weft_server_log_level {
     WEFT_SERVER_LOG_DEBUG = 3
 };
 
-/* What a server is made with. Strings are copied by weft_server_new. */
+/* How a log line is written. */
+enum weft_server_log_format {
+    WEFT_SERVER_LOG_TEXT = 0, /* event, then key=value */
+    WEFT_SERVER_LOG_JSON = 1, /* one JSON object: time, level, event and the same keys */
+};
+
+/* Compression of messages by permessage-deflate (RFC 7692). */
+enum weft_server_deflate {
+    WEFT_SERVER_DEFLATE_SHARED = 0,   /* no context takeover: every message stands alone */
+    WEFT_SERVER_DEFLATE_OFF = 1,      /* not negotiated */
+    WEFT_SERVER_DEFLATE_TAKEOVER = 2, /* contexts are kept where the client wants it: smaller
+                                         messages, memory for each connection */
+};
+
+/* Certificates of clients. */
+enum weft_server_client_cert {
+    WEFT_SERVER_CLIENT_CERT_NONE = 0,     /* not asked for */
+    WEFT_SERVER_CLIENT_CERT_OPTIONAL = 1, /* checked when there is one */
+    WEFT_SERVER_CLIENT_CERT_REQUIRED = 2, /* without one the handshake fails */
+};
+
+/* Whether connections begin with a PROXY protocol header (version 1 or 2). */
+enum weft_server_proxy_protocol {
+    WEFT_SERVER_PROXY_PROTOCOL_OFF = 0,
+    WEFT_SERVER_PROXY_PROTOCOL_REQUIRED = 1, /* from |trusted_proxies|; others are refused */
+};
+
+/* A certificate and its key, both PEM files. The names in the certificate choose it (SNI). */
+struct weft_server_certificate {
+    const char *cert_file; /* the certificate, then its chain */
+    const char *key_file;
+};
+
+/* Encryption. All zero: none. Files are read at weft_server_new and weft_server_reload. */
+struct weft_server_tls {
+    const struct weft_server_certificate *certificates; /* ended by {NULL, NULL}; the first is the
+                                                            default; NULL: no TLS */
+    const char *client_ca_file; /* PEM: who signs the certificates of clients */
+    int client_cert;            /* enum weft_server_client_cert */
+    int min_version;            /* 12 or 13; 0: 12 */
+};
+
+/* What peers may cost. 0 is the default named; UINT_MAX and SIZE_MAX stand for no limit. */
+struct weft_server_limits {
+    size_t max_message;       /* bytes of a message, decompressed; 1 MiB */
+    unsigned max_fragments;   /* frames of a message; 131,072 */
+    unsigned max_control;     /* pings and pongs a second of one connection; 100 */
+    unsigned handshake_ms;    /* from accept to a complete request, TLS included; 5,000 */
+    unsigned ping_ms;         /* silence after which a peer is pinged, ±10 %; 25,000 */
+    unsigned pings_missed;    /* unanswered in a row until a peer is lost; 2 */
+    unsigned stall_ms;        /* a peer that reads nothing for so long is given up; 30,000 */
+    unsigned message_ms;      /* from a message's first byte to its last; 60,000 */
+    size_t max_unsent;        /* bytes waiting for one peer before policy applies; 1 MiB */
+    unsigned max_connections; /* in all; nine tenths of the descriptors allowed */
+    unsigned max_per_address; /* of one IPv4 address or IPv6 /64; 1,000, loopback: no limit */
+    unsigned max_accepts;     /* new connections a second; more wait in the backlog; no limit */
+    size_t memory;            /* bytes of all connections, queues and documents; half the memory
+                                 of this machine or of its control group */
+};
+
+/* Running it. */
+struct weft_server_operations {
+    unsigned drain_ms;     /* patience of weft_server_stop with running calls; 10,000 */
+    unsigned reconnect_ms; /* clients are asked to come back spread over this time; 5,000 */
+    int proxy_protocol;    /* enum weft_server_proxy_protocol */
+    const char *const *trusted_proxies; /* addresses or networks ("10.0.0.0/8"); NULL-terminated */
+    const int *listen_fds; /* listening sockets handed over (by systemd, by another process)
+                              instead of |listen|; taken over when the start succeeds */
+    size_t listen_fd_count;
+    unsigned socket_mode; /* permissions of a Unix socket; 0: 0600 */
+};
+
+/* What a server is made with. Strings and arrays are copied by weft_server_new. */
 struct weft_server_options {
     size_t struct_size;      /* set by weft_server_options_init */
-    const char *listen;      /* "HOST:PORT", "[ADDRESS]:PORT" or ":PORT"; port 0 = any free one */
+    const char *listen;      /* "HOST:PORT", "[ADDRESS]:PORT", ":PORT" or "unix:PATH"; port 0 = any
+                                free one */
     const char *data_folder; /* NULL: documents live in memory and end with the process */
     unsigned workers;        /* threads, 1–256; 0 = one a core */
     int loop;                /* enum weft_server_loop */
@@ -55,6 +128,12 @@ struct weft_server_options {
     void *log_ctx;
     int log_level;                  /* enum weft_server_log_level: lines above it are dropped */
     const struct weft_alloc *alloc; /* thread-safe; NULL = weft_alloc_default() */
+    int deflate;                    /* enum weft_server_deflate */
+    unsigned deflate_min;           /* bytes: shorter messages are sent as they are; 0: 256 */
+    int log_format;                 /* enum weft_server_log_format */
+    struct weft_server_tls tls;
+    struct weft_server_limits limits;
+    struct weft_server_operations operations;
 };
 
 /* Sets the defaults: 127.0.0.1:8080, memory, one worker a core, loop chosen, no development. */
