@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A message for many receivers: its frame is encoded once, compressed at most once, and shared by
+ * reference between connections and threads.
+ *
+ *   weft__ws_message_new ─► plain frame, the same bytes for every receiver (servers do not mask)
+ *                        └► deflated frame: made by whoever needs it first, kept for the others
+ *
+ * The deflated frame stands alone (RFC 7692 §7.2.3.3: nothing before it is referred to), so it is
+ * right for every receiver that negotiated permessage-deflate and whose window holds the payload.
+ *
+ * **Thread:** references, and the deflated frame, may be taken, set and dropped on any thread.
+ */
+#ifndef WEFT_WS_MESSAGE_H
+#define WEFT_WS_MESSAGE_H
+
+#include "base/buf.h"
+#include "ws/frame.h"
+
+struct weft_ws_message {
+    const struct weft_alloc *alloc;
+    atomic_uint refs;
+    uint8_t opcode;         /* enum weft_ws_opcode: text or binary */
+    struct weft_buf *plain; /* the whole frame */
+    size_t payload_at;      /* where in |plain| the payload begins */
+    _Atomic(struct weft_buf *) deflated;
+    atomic_bool tried; /* compressing was tried: |deflated| stays NULL when it did not pay */
+};
+
+/* A message with one reference, holding a copy of |payload|. |alloc| is thread-safe. NULL when out
+ * of memory. */
+struct weft_ws_message *weft__ws_message_new(const struct weft_alloc *alloc,
+                                             enum weft_ws_opcode opcode, struct weft_slice payload);
+
+/* The same around |frame|, one whole frame without a mask: takes a reference to it. */
+struct weft_ws_message *weft__ws_message_of_frame(const struct weft_alloc *alloc,
+                                                  struct weft_buf *frame);
+
+/* Takes one more reference and returns |message|. */
+struct weft_ws_message *weft__ws_message_ref(struct weft_ws_message *message);
+
+/* Drops one reference; the last one frees it. NULL is allowed. */
+void weft__ws_message_unref(struct weft_ws_message *message);
+
+/* **Lifetime:** the message's. */
+static inline struct weft_slice weft__ws_message_payload(const struct weft_ws_message *message)
+{
+    return weft__slice(weft__buf_data(message->plain) + message->payload_at,
+                       message->plain->len - message->payload_at);
+}
+
+/* Whether somebody tried to compress it already. */
+static inline bool weft__ws_message_tried(const struct weft_ws_message *message)
+{
+    return atomic_load_explicit(&message->tried, memory_order_acquire);
+}
+
+/* The deflated frame, or NULL: not made, or larger than the plain one. **Lifetime:** the
+ * message's. */
+static inline struct weft_buf *weft__ws_message_deflated(const struct weft_ws_message *message)
+{
+    return atomic_load_explicit(&message->deflated, memory_order_acquire);
+}
+
+/* Says what compressing gave: |frame|, of which a reference is taken, or NULL when it did not pay.
+ * Of two that did it at the same time the first is kept. */
+void weft__ws_message_set_deflated(struct weft_ws_message *message, struct weft_buf *frame);
+
+#endif
