@@ -50,6 +50,7 @@ int weft_cmd_echo(int argc, char **argv)
         {"connect", "URL", NULL, "the same as a client, until the server closes"},
         {"workers", "N", NULL, "threads that serve (one a core)"},
         {"loop", "LOOP", "WEFT_LOOP", "uring, epoll or auto (auto)"},
+        {"broadcast", NULL, NULL, "send every message to every connection, its sender included"},
         {"max-message", "BYTES", NULL, "the largest message that is accepted (16777216)"},
     };
     static const struct args_command command = {
@@ -69,9 +70,12 @@ int weft_cmd_echo(int argc, char **argv)
     struct echo_options options = {
         .listen = args_get(&args, "listen", NULL),
         .connect = args_get(&args, "connect", NULL),
+        .broadcast = args_has(&args, "broadcast"),
     };
     if (!options.listen == !options.connect)
         return args_fail(&command, "one of --listen and --connect is needed");
+    if (options.broadcast && options.connect)
+        return args_fail(&command, "--broadcast is for servers: --listen");
     if (weft__loop_backend_parse(args_get(&args, "loop", "auto"), &options.backend))
         return args_fail(&command, "--loop must be auto, uring or epoll");
     if (!args_number(&args, "workers", 1, WORKERS_MAX, cores(), &workers) ||

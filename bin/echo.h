@@ -11,6 +11,7 @@ struct echo_options {
     unsigned workers;
     enum weft_loop_backend backend;
     size_t max_message;
+    bool broadcast; /* every message goes to every connection */
 };
 
 /* Serves until SIGINT or SIGTERM. Returns the exit status. */

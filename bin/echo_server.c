@@ -3,10 +3,14 @@
  * `weft echo --listen`: one thread, loop and listener for each worker, all on one port. The main
  * thread makes them, then waits for a signal and posts each worker the task to end: it stops
  * accepting, closes its connections with 1001, and its loop stops when the last is gone.
+ *
+ * With --broadcast each worker has a topic that all its connections subscribe to; a message is
+ * published on every worker's.
  */
 #include "echo.h"
 
 #include "base/mem.h"
+#include "transport/broadcast.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -16,7 +20,13 @@
 struct worker {
     struct weft_loop *loop;
     struct weft_listener listener;
+    struct weft_loop_hook hook; /* before that of the transports: it makes their output */
     struct weft_transport_set transports;
+    struct weft_topics topics;
+    struct weft_topic topic;
+    const struct weft_transport_callbacks *callbacks;
+    struct worker *all; /* the array of workers, this one among them */
+    unsigned count;
     struct weft_task stop_task;
     pthread_t thread;
     bool listening;
@@ -26,6 +36,14 @@ struct worker {
 
 struct echo_conn {
     struct weft_transport transport;
+    struct weft_transport_subscription subscription;
+};
+
+/* A message on its way to another worker. */
+struct post {
+    struct weft_task task;
+    struct worker *to;
+    struct weft_ws_message *message;
 };
 
 /* ---- Connections ---- */
@@ -64,16 +82,103 @@ static void on_closed(struct weft_transport *transport)
     stop_when_idle(worker);
 }
 
-static const struct weft_transport_callbacks transport_callbacks = {
+static const struct weft_transport_callbacks echo_callbacks = {
     .on_request = on_request, .on_message = echo_message, .on_closed = on_closed};
+
+/* ---- Broadcasts ---- */
+
+static struct echo_conn *conn_of(struct weft_transport *transport)
+{
+    return WEFT_CONTAINER_OF(transport, struct echo_conn, transport);
+}
+
+static void on_open(struct weft_transport *transport)
+{
+    struct worker *worker = worker_of(transport->tcp.loop);
+    weft__transport_subscribe(&conn_of(transport)->subscription, transport, &worker->topic);
+}
+
+static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
+{
+    (void)code;
+    (void)reason;
+    weft__transport_unsubscribe(&conn_of(transport)->subscription);
+}
+
+static void on_drain(struct weft_transport *transport)
+{
+    weft__transport_subscription_drained(&conn_of(transport)->subscription);
+}
+
+static void publish(struct worker *worker, struct weft_ws_message *message)
+{
+    int err = weft__topic_publish(&worker->topic, message, NULL, 0);
+    if (err)
+        echo_complain("a message was lost", err);
+}
+
+static void on_post(struct weft_task *task)
+{
+    struct post *post = WEFT_CONTAINER_OF(task, struct post, task);
+    publish(post->to, post->message);
+    weft__ws_message_unref(post->message);
+    weft__mem_free(weft_alloc_default(), post, sizeof(*post));
+}
+
+static void post_message(struct worker *to, struct weft_ws_message *message)
+{
+    struct post *post = weft__mem_zalloc(weft_alloc_default(), sizeof(*post));
+    if (!post) {
+        echo_complain("a message was lost", WEFT_ERR_NOMEM);
+        return;
+    }
+    weft__task_init(&post->task, on_post);
+    post->to = to;
+    post->message = weft__ws_message_ref(message);
+    weft__loop_post(to->loop, &post->task);
+}
+
+static void on_broadcast(struct weft_transport *transport, enum weft_ws_opcode opcode,
+                         struct weft_slice data)
+{
+    struct worker *worker = worker_of(transport->tcp.loop);
+    struct weft_ws_message *message = weft__ws_message_new(weft_alloc_default(), opcode, data);
+    if (!message) {
+        echo_complain("a message was lost", WEFT_ERR_NOMEM);
+        return;
+    }
+    for (unsigned i = 0; i < worker->count; i++) {
+        if (&worker->all[i] == worker)
+            publish(worker, message);
+        else
+            post_message(&worker->all[i], message);
+    }
+    weft__ws_message_unref(message);
+}
+
+static const struct weft_transport_callbacks broadcast_callbacks = {
+    .on_request = on_request,
+    .on_open = on_open,
+    .on_message = on_broadcast,
+    .on_end = on_end,
+    .on_closed = on_closed,
+    .on_drain = on_drain,
+};
+
+static void end_of_tick(struct weft_loop_hook *hook)
+{
+    weft__topics_flush(&WEFT_CONTAINER_OF(hook, struct worker, hook)->topics);
+}
+
+/* ---- Accepting ---- */
 
 static void on_accept(struct weft_listener *listener, int fd, const struct weft_address *peer)
 {
     (void)peer;
     struct worker *worker = worker_of(listener->loop);
-    struct echo_conn *conn = weft__mem_alloc(weft_alloc_default(), sizeof(*conn));
+    struct echo_conn *conn = weft__mem_zalloc(weft_alloc_default(), sizeof(*conn));
     if (conn &&
-        !weft__transport_serve(&conn->transport, &worker->transports, fd, &transport_callbacks))
+        !weft__transport_serve(&conn->transport, &worker->transports, fd, worker->callbacks))
         return;
     weft__mem_free(weft_alloc_default(), conn, sizeof(*conn));
     (void)close(fd);
@@ -109,6 +214,11 @@ static int init_worker(struct worker *worker, const struct echo_options *options
     struct weft_transport_options transport_options;
     echo_transport_options(options, &transport_options);
     weft__loop_set_owner(worker->loop, worker);
+    worker->callbacks = options->broadcast ? &broadcast_callbacks : &echo_callbacks;
+    weft__topics_init(&worker->topics,
+                      &(struct weft_topics_options){.alloc = weft_alloc_default()});
+    weft__topic_init(&worker->topic, &worker->topics);
+    weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
     weft__transport_set_init(&worker->transports, worker->loop, &transport_options);
     weft__task_init(&worker->stop_task, stop_worker);
     return 0;
@@ -145,7 +255,16 @@ static void done_worker(struct worker *worker)
     else
         (void)thread_main(worker);
     weft__transport_set_done(&worker->transports);
+}
+
+/* When no worker runs any more: those that ended first may have been posted to since. */
+static void free_worker(struct worker *worker)
+{
+    if (!worker->loop)
+        return;
+    weft__loop_hook_remove(&worker->hook);
     weft__loop_free(worker->loop);
+    weft__topic_done(&worker->topic);
 }
 
 /* ---- The main thread ---- */
@@ -168,6 +287,8 @@ static int start(struct worker *workers, const struct echo_options *options,
                  struct weft_address *address)
 {
     for (unsigned i = 0; i < options->workers; i++) {
+        workers[i].all = workers;
+        workers[i].count = options->workers;
         int err = init_worker(&workers[i], options);
         if (err) {
             echo_complain("cannot make an event loop", err);
@@ -226,6 +347,8 @@ int echo_serve(const struct echo_options *options)
     (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     for (unsigned i = 0; i < options->workers; i++)
         done_worker(&workers[i]);
+    for (unsigned i = 0; i < options->workers; i++)
+        free_worker(&workers[i]);
     weft__mem_free(weft_alloc_default(), workers, size);
     return err ? 1 : 0;
 }

@@ -115,13 +115,13 @@ static int check_send(struct weft_transport *t, size_t more)
     return 0;
 }
 
-static int sent_or_drop(struct weft_transport *t, int err)
+static int sent_or_drop(struct weft_transport *t, size_t count, int err)
 {
     if (err) {
         weft__transport_abort(t, err);
         return err;
     }
-    t->set->stats.messages_out++;
+    t->set->stats.messages_out += count;
     weft__transport_touch(t);
     return 0;
 }
@@ -138,22 +138,22 @@ int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
         err = weft__ws_conn_send(&t->ws, &out, opcode, data);
         weft__outq_close(&t->out, &out);
     }
-    return sent_or_drop(t, err);
+    return sent_or_drop(t, 1, err);
 }
 
-int weft__transport_send_frame_slice(struct weft_transport *t, struct weft_slice frame,
-                                     struct weft_buf *owner)
+int weft__transport_send_frames(struct weft_transport *t, struct weft_slice frames,
+                                struct weft_buf *owner, size_t count)
 {
     WEFT_ASSERT(t->role == WEFT_WS_ROLE_SERVER);
-    int err = check_send(t, frame.len);
+    int err = check_send(t, frames.len);
     if (err)
         return err;
-    return sent_or_drop(t, weft__outq_append(&t->out, &t->set->pool, frame, owner));
+    return sent_or_drop(t, count, weft__outq_append(&t->out, &t->set->pool, frames, owner));
 }
 
 int weft__transport_send_frame(struct weft_transport *t, struct weft_buf *frame)
 {
-    return weft__transport_send_frame_slice(t, weft__buf_slice(frame), frame);
+    return weft__transport_send_frames(t, weft__buf_slice(frame), frame, 1);
 }
 
 size_t weft__transport_unsent(const struct weft_transport *t)

@@ -256,9 +256,10 @@ WEFT_MUST_USE int weft__transport_send(struct weft_transport *transport, enum we
 WEFT_MUST_USE int weft__transport_send_frame(struct weft_transport *transport,
                                              struct weft_buf *frame);
 
-/* The same for |frame| that lies in |owner|. */
-WEFT_MUST_USE int weft__transport_send_frame_slice(struct weft_transport *transport,
-                                                   struct weft_slice frame, struct weft_buf *owner);
+/* The same for |frames|, the frames of |count| messages that lie in |owner|. */
+WEFT_MUST_USE int weft__transport_send_frames(struct weft_transport *transport,
+                                              struct weft_slice frames, struct weft_buf *owner,
+                                              size_t count);
 
 /* Bytes sent by the owner that the kernel did not take yet. */
 size_t weft__transport_unsent(const struct weft_transport *transport);

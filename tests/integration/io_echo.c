@@ -1,65 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `weft echo` as a process, in both roles: what it prints, sends back, and ends with. */
-#include "integration/io_support.h"
+#include "integration/echo_process.h"
 
 #include "io/crypto.h"
 #include "transport/transport.h"
-
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
-
-struct process {
-    pid_t pid;
-    int out; /* its standard output */
-};
-
-/* Starts `weft echo ARGS…` (at most 8, ended by NULL). */
-static struct process run_echo(const char *const *args)
-{
-    const char *binary = test_binary();
-    assert_non_null(binary);
-    char *argv[12] = {(char *)(uintptr_t)binary, (char *)(uintptr_t) "echo"};
-    for (int i = 0; args[i]; i++)
-        argv[i + 2] = (char *)(uintptr_t)args[i];
-    int fds[2];
-    assert_int_equal(pipe(fds), 0);
-    posix_spawn_file_actions_t actions;
-    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO), 0);
-    assert_int_equal(posix_spawn_file_actions_addclose(&actions, fds[0]), 0);
-    assert_int_equal(posix_spawn_file_actions_addclose(&actions, fds[1]), 0);
-    struct process process = {.out = fds[0]};
-    assert_int_equal(posix_spawn(&process.pid, binary, &actions, NULL, argv, environ), 0);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)close(fds[1]);
-    return process;
-}
-
-static int wait_exit(struct process *process)
-{
-    int status = 0;
-    assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
-    (void)close(process->out);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void read_line(int fd, char *line, size_t cap)
-{
-    size_t len = 0;
-    while (len + 1 < cap && read(fd, line + len, 1) == 1 && line[len] != '\n')
-        len++;
-    line[len] = '\0';
-}
-
-static const char *loop_name(void **state)
-{
-    return io_backend(state) == WEFT_LOOP_URING ? "uring" : "epoll";
-}
 
 /* ---- This end ---- */
 

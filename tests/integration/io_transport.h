@@ -311,7 +311,7 @@ static size_t raw_read(int fd, void *data, size_t cap, bool *ret_end)
 }
 
 /* Connects and upgrades by hand; the answer is read off. */
-static int raw_upgrade(struct world *world)
+static inline int raw_upgrade(struct world *world)
 {
     int fd = raw_connect(world);
     raw_send(fd, upgrade, sizeof(upgrade) - 1);
@@ -330,7 +330,7 @@ static int raw_upgrade(struct world *world)
 }
 
 /* Runs until every side is closed, reading off what the server sends; returns that. */
-static size_t raw_rest(struct world *world, int fd, void *data, size_t cap)
+static inline size_t raw_rest(struct world *world, int fd, void *data, size_t cap)
 {
     size_t len = 0;
     bool end = false;
