@@ -182,8 +182,7 @@ struct weft_doc_subscriber *weft__document_subscriber(const struct weft_document
 /* Sends |frame| to all workers with subscribers. |worker|, |except|: the subscription that gets
  * nothing (except 0: none). */
 void weft__document_deliver(struct weft_document *document, enum weft_delivery_kind kind,
-                            struct weft_buf *frame, uint64_t version, unsigned worker,
-                            uint64_t except);
+                            struct weft_buf *frame, unsigned worker, uint64_t except);
 
 /* Ends every subscription with doc.closed. */
 void weft__document_close_all(struct weft_document *document, const char *reason, bool reopen);

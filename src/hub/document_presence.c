@@ -77,8 +77,8 @@ static void send_one(struct weft_document *document, struct weft_doc_subscriber 
     struct weft_buf *frame = weft__notify_presence(document, subscriber, true);
     if (!frame)
         return; /* Presence may be lost; the next change tells it again. */
-    weft__document_deliver(document, WEFT_DELIVERY_PRESENCE, frame, document->committed_version,
-                           subscriber->worker, subscriber->id);
+    weft__document_deliver(document, WEFT_DELIVERY_PRESENCE, frame, subscriber->worker,
+                           subscriber->id);
     weft__buf_unref(frame);
 }
 
@@ -94,6 +94,21 @@ void weft__document_presence_flush(struct weft_document *document)
     }
 }
 
+/* What tells a newcomer of |subscriber|. NULL when out of memory. */
+static struct weft_delivery *greeting(struct weft_document *document,
+                                      const struct weft_doc_subscriber *subscriber)
+{
+    const struct weft_alloc *alloc = document->hub->options.alloc;
+    struct weft_delivery *delivery = NULL;
+    struct weft_buf *frame = weft__notify_presence(document, subscriber, true);
+    struct weft_ws_message *content = frame ? weft__ws_message_of_frame(alloc, frame) : NULL;
+    if (content)
+        delivery = weft__delivery_new(alloc, WEFT_DELIVERY_PRESENCE, &document->key, content);
+    weft__ws_message_unref(content);
+    weft__buf_unref(frame);
+    return delivery;
+}
+
 void weft__document_presence_greet(struct weft_document *document, unsigned worker, uint64_t id)
 {
     WEFT_LIST_EACH (node, &document->subscribers) {
@@ -101,15 +116,9 @@ void weft__document_presence_greet(struct weft_document *document, unsigned work
             WEFT_CONTAINER_OF(node, struct weft_doc_subscriber, node);
         if (!subscriber->has_presence)
             continue;
-        struct weft_buf *frame = weft__notify_presence(document, subscriber, true);
-        struct weft_delivery *delivery =
-            frame ? weft__delivery_new(document->hub->options.alloc, WEFT_DELIVERY_PRESENCE,
-                                       &document->key, frame)
-                  : NULL;
-        weft__buf_unref(frame);
+        struct weft_delivery *delivery = greeting(document, subscriber);
         if (!delivery)
             return;
-        delivery->version = document->committed_version;
         delivery->only = id;
         weft__relay_deliver(document->hub->options.port, worker, delivery);
     }
@@ -121,7 +130,6 @@ void weft__document_presence_left(struct weft_document *document,
     struct weft_buf *frame = weft__notify_presence(document, subscriber, false);
     if (!frame)
         return;
-    weft__document_deliver(document, WEFT_DELIVERY_PRESENCE, frame, document->committed_version,
-                           subscriber->worker, subscriber->id);
+    weft__document_deliver(document, WEFT_DELIVERY_LEFT, frame, subscriber->worker, subscriber->id);
     weft__buf_unref(frame);
 }

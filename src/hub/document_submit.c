@@ -245,7 +245,7 @@ void weft__document_broadcast(struct weft_document *document, const struct weft_
         weft__document_close_all(document, "lagged", true);
         return;
     }
-    weft__document_deliver(document, WEFT_DELIVERY_OP, frame, op->version, worker, author);
+    weft__document_deliver(document, WEFT_DELIVERY_OP, frame, worker, author);
     weft__buf_unref(frame);
 }
 

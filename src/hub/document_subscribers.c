@@ -174,24 +174,28 @@ void weft__document_unsubscribe(struct weft_document *document, unsigned worker,
 }
 
 void weft__document_deliver(struct weft_document *document, enum weft_delivery_kind kind,
-                            struct weft_buf *frame, uint64_t version, unsigned worker,
-                            uint64_t except)
+                            struct weft_buf *frame, unsigned worker, uint64_t except)
 {
     struct weft_mesh_port *port = document->hub->options.port;
-    for (unsigned to = 0; to < weft__mesh_workers(port); to++) {
+    const struct weft_alloc *alloc = document->hub->options.alloc;
+    if (!document->subscriber_count)
+        return;
+    struct weft_ws_message *content = weft__ws_message_of_frame(alloc, frame);
+    /* Without memory for these few bytes the process ends: who is connected comes back and gets
+     * everything that was acknowledged. A hole that nobody notices would be worse. */
+    bool may_be_lost = kind == WEFT_DELIVERY_PRESENCE || kind == WEFT_DELIVERY_LEFT;
+    WEFT_ASSERT(content || may_be_lost);
+    for (unsigned to = 0; content && to < weft__mesh_workers(port); to++) {
         if (!document->worker_counts[to])
             continue;
-        struct weft_delivery *delivery =
-            weft__delivery_new(document->hub->options.alloc, kind, &document->key, frame);
-        /* Without memory for these few bytes the process ends: who is connected comes back and gets
-         * everything that was acknowledged. A hole that nobody notices would be worse. */
-        WEFT_ASSERT(delivery || kind == WEFT_DELIVERY_PRESENCE);
+        struct weft_delivery *delivery = weft__delivery_new(alloc, kind, &document->key, content);
+        WEFT_ASSERT(delivery || may_be_lost);
         if (!delivery)
-            return;
-        delivery->version = version;
+            break;
         delivery->except = to == worker ? except : 0;
         weft__relay_deliver(port, to, delivery);
     }
+    weft__ws_message_unref(content);
 }
 
 void weft__document_close_all(struct weft_document *document, const char *reason, bool reopen)
@@ -200,8 +204,7 @@ void weft__document_close_all(struct weft_document *document, const char *reason
         return;
     struct weft_buf *frame = weft__notify_closed(document->hub, &document->key, reason, reopen);
     WEFT_ASSERT(frame); /* As in weft__document_deliver. */
-    weft__document_deliver(document, WEFT_DELIVERY_CLOSED, frame, document->committed_version, 0,
-                           0);
+    weft__document_deliver(document, WEFT_DELIVERY_CLOSED, frame, 0, 0);
     weft__buf_unref(frame);
     while (!weft__list_empty(&document->subscribers)) {
         struct weft_doc_subscriber *subscriber =

@@ -22,8 +22,17 @@ int weft__hub_new(const struct weft_hub_options *options, struct weft_hub **ret_
         hub->options.max_document = WEFT_HUB_MAX_DOCUMENT;
     if (!hub->options.idle_ns)
         hub->options.idle_ns = HUB_IDLE_NS;
+    if (!hub->options.max_unsent)
+        hub->options.max_unsent = WEFT_HUB_MAX_UNSENT;
     weft__map_init(&hub->documents, options->alloc, options->hash_key);
     weft__map_init(&hub->relays, options->alloc, options->hash_key);
+    weft__map_init(&hub->subscriptions, options->alloc, options->hash_key);
+    weft__topics_init(&hub->topics, &(struct weft_topics_options){
+                                        .alloc = options->alloc,
+                                        .hold_bytes = hub->options.max_unsent,
+                                        .deflate = options->deflate,
+                                        .deflate_ctx = options->deflate_ctx,
+                                    });
     weft__list_init(&hub->dirty);
     weft__bytes_init(&hub->scratch, options->alloc, SIZE_MAX);
     weft__arena_init(&hub->arena, options->alloc, HUB_ARENA_LIMIT);
@@ -53,6 +62,7 @@ void weft__hub_free(struct weft_hub *hub)
         drop_document(hub, document_of(node));
     weft__map_done(&hub->documents);
     weft__map_done(&hub->relays);
+    weft__map_done(&hub->subscriptions);
     weft__bytes_done(&hub->scratch);
     weft__arena_done(&hub->arena);
     weft__mem_free(hub->options.alloc, hub, sizeof(*hub));
@@ -63,6 +73,13 @@ void weft__hub_flush(struct weft_hub *hub)
     struct weft_list *node;
     while ((node = weft__list_pop(&hub->dirty)))
         weft__document_presence_flush(WEFT_CONTAINER_OF(node, struct weft_document, dirty_node));
+}
+
+void weft__hub_deliver(struct weft_hub *hub)
+{
+    weft__topics_flush(&hub->topics);
+    hub->stats.deliveries = hub->topics.stats.deliveries;
+    hub->stats.lagged = hub->topics.stats.lagged;
 }
 
 void weft__hub_tick(struct weft_hub *hub, uint64_t now_ns)
@@ -173,10 +190,11 @@ void weft__hub_ask(struct weft_hub *hub, struct weft_doc_request *request)
 
 void weft__hub_member_init(struct weft_hub_member *member, struct weft_hub *hub,
                            const struct weft_hub_member_ops *ops, struct weft_slice tenant,
-                           struct weft_slice sub)
+                           struct weft_slice sub, enum weft_topic_variant variant)
 {
     WEFT_ASSERT(tenant.len <= 255 && sub.len <= 255);
-    *member = (struct weft_hub_member){.hub = hub, .ops = ops, .tenant = tenant, .sub = sub};
+    *member = (struct weft_hub_member){
+        .hub = hub, .ops = ops, .tenant = tenant, .sub = sub, .variant = (uint8_t)variant};
     weft__list_init(&member->subscriptions);
 }
 
@@ -188,4 +206,10 @@ void weft__hub_member_done(struct weft_hub_member *member)
             WEFT_CONTAINER_OF(member->subscriptions.next, struct weft_subscription, member_node),
             true);
     WEFT_ASSERT(member->subscription_count == 0 && member->present_count == 0);
+}
+
+void weft__hub_member_drained(struct weft_hub_member *member)
+{
+    WEFT_LIST_EACH (node, &member->subscriptions)
+        weft__subscription_drained(WEFT_CONTAINER_OF(node, struct weft_subscription, member_node));
 }

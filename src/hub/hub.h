@@ -30,6 +30,7 @@
 #include "port/log.h"
 #include "port/store.h"
 #include "rpc/registry.h"
+#include "topic/topic.h"
 
 struct weft_hub;
 
@@ -44,13 +45,19 @@ struct weft_hub_options {
     struct weft_hash_key hash_key; /* the same for all hubs of a process: it also picks owners */
     size_t max_document;           /* bytes of content; 0 = WEFT_HUB_MAX_DOCUMENT */
     uint64_t idle_ns;              /* a document unused for so long leaves memory; 0 = 30 s */
+    /* Unsent bytes with which a subscriber falls behind: those above which its member is told when
+     * they have drained. 0 = WEFT_HUB_MAX_UNSENT. */
+    size_t max_unsent;
+    /* As in struct weft_topics_options; may be NULL. */
+    void (*deflate)(void *ctx, struct weft_ws_message *message);
+    void *deflate_ctx;
 };
 
 enum {
     WEFT_HUB_MAX_DOCUMENT = 1024 * 1024, /* bytes */
     WEFT_HUB_MAX_DOCUMENTS = 100000,     /* in memory, a worker */
     WEFT_HUB_MAX_SUBSCRIPTIONS = 256,    /* documents open on one connection */
-    WEFT_HUB_MAX_UNSENT = 1024 * 1024,   /* bytes; a subscriber with more unsent has lagged */
+    WEFT_HUB_MAX_UNSENT = 1024 * 1024,   /* bytes */
 };
 
 /* What a hub did since it was made. */
@@ -60,7 +67,7 @@ struct weft_hub_stats {
     uint64_t submits;    /* operations that reached their owner */
     uint64_t commits;    /* operations made durable */
     uint64_t refused;    /* operations refused by the owner */
-    uint64_t deliveries; /* operations handed to subscribers */
+    uint64_t deliveries; /* operations and presence handed to subscribers */
     uint64_t presence;   /* presence updates that reached the owner */
     uint64_t lagged;     /* subscribers dropped because they lagged */
 };
@@ -79,6 +86,10 @@ WEFT_MUST_USE int weft__hub_register(struct weft_hub *hub, struct weft_rpc_regis
 /* Sends what was gathered during a tick: presence. Called once at its end, before the mesh. */
 void weft__hub_flush(struct weft_hub *hub);
 
+/* Hands what the owners of documents sent during a tick to its subscribers. Called once at its end,
+ * behind the mesh and before output is sent. */
+void weft__hub_deliver(struct weft_hub *hub);
+
 /* Housekeeping: idle documents leave memory. Called about once a second. */
 void weft__hub_tick(struct weft_hub *hub, uint64_t now_ns);
 
@@ -94,8 +105,12 @@ const struct weft_hub_stats *weft__hub_stats(const struct weft_hub *hub);
 struct weft_hub_member;
 
 struct weft_hub_member_ops {
-    /* Sends |frame|, a whole unmasked WebSocket text frame; takes a reference if it keeps it. */
-    void (*send)(struct weft_hub_member *member, struct weft_buf *frame);
+    /* Sends |frames|, the unmasked WebSocket frames of |count| text messages, which lie in |owner|:
+     * takes a reference to that if it keeps them. */
+    void (*send)(struct weft_hub_member *member, struct weft_slice frames, struct weft_buf *owner,
+                 size_t count);
+    /* The same for one message that it encodes itself; only for the variant OWN. */
+    void (*send_message)(struct weft_hub_member *member, struct weft_ws_message *message);
     /* Bytes handed over and not yet sent. */
     size_t (*unsent)(const struct weft_hub_member *member);
     /* The member has, or no longer has, presence in a document: its liveness is watched more
@@ -109,6 +124,7 @@ struct weft_hub_member {
     const struct weft_hub_member_ops *ops;
     struct weft_slice tenant;       /* of the principal; both outlive the member */
     struct weft_slice sub;          /* who it is */
+    uint8_t variant;                /* enum weft_topic_variant: frames it can read */
     struct weft_list subscriptions; /* struct weft_subscription, by member */
     unsigned subscription_count;
     unsigned present_count; /* subscriptions with presence */
@@ -116,7 +132,11 @@ struct weft_hub_member {
 
 void weft__hub_member_init(struct weft_hub_member *member, struct weft_hub *hub,
                            const struct weft_hub_member_ops *ops, struct weft_slice tenant,
-                           struct weft_slice sub);
+                           struct weft_slice sub, enum weft_topic_variant variant);
+
+/* Its unsent bytes were more than |max_unsent| and fell below half of it: it gets what it
+ * missed meanwhile. */
+void weft__hub_member_drained(struct weft_hub_member *member);
 
 /* The connection is gone: all its documents are closed and its presence ends at once. */
 void weft__hub_member_done(struct weft_hub_member *member);

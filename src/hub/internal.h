@@ -9,12 +9,14 @@
 
 struct weft_hub {
     struct weft_hub_options options;
-    struct weft_map documents; /* struct weft_document, by key: those this worker owns */
-    struct weft_map relays;    /* struct weft_relay, by key */
-    struct weft_list dirty;    /* documents with presence to be sent */
-    struct weft_bytes scratch; /* for writing notifications */
-    struct weft_arena arena;   /* for parsing what the store gave */
-    uint64_t asked;            /* requests that have not come back */
+    struct weft_map documents;     /* struct weft_document, by key: those this worker owns */
+    struct weft_map relays;        /* struct weft_relay, by key */
+    struct weft_map subscriptions; /* struct weft_subscription, by id */
+    struct weft_topics topics;     /* one in each relay */
+    struct weft_list dirty;        /* documents with presence to be sent */
+    struct weft_bytes scratch;     /* for writing notifications */
+    struct weft_arena arena;       /* for parsing what the store gave */
+    uint64_t asked;                /* requests that have not come back */
     struct weft_hub_stats stats;
 };
 

@@ -21,6 +21,7 @@ static struct weft_relay *relay_get(struct weft_hub *hub, const struct weft_doc_
         return NULL;
     relay->key = *key;
     weft__list_init(&relay->subscriptions);
+    weft__topic_init(&relay->topic, &hub->topics);
     if (weft__map_add(&hub->relays, &relay->node, weft__doc_key_bytes(&relay->key))) {
         weft__mem_free(hub->options.alloc, relay, sizeof(*relay));
         return NULL;
@@ -30,8 +31,9 @@ static struct weft_relay *relay_get(struct weft_hub *hub, const struct weft_doc_
 
 static void relay_release(struct weft_hub *hub, struct weft_relay *relay)
 {
-    if (!weft__list_empty(&relay->subscriptions))
+    if (relay->delivering || !weft__list_empty(&relay->subscriptions))
         return;
+    weft__topic_done(&relay->topic);
     weft__map_remove(&hub->relays, &relay->node);
     weft__mem_free(hub->options.alloc, relay, sizeof(*relay));
 }
@@ -43,6 +45,11 @@ static void closed(struct weft_hub *hub, struct weft_doc_request *request)
     weft__doc_request_free(request);
 }
 
+static struct weft_slice id_bytes(const uint64_t *id)
+{
+    return weft__slice(id, sizeof(*id));
+}
+
 struct weft_subscription *weft__subscription_new(struct weft_hub *hub,
                                                  struct weft_hub_member *member,
                                                  const struct weft_doc_key *key,
@@ -52,13 +59,19 @@ struct weft_subscription *weft__subscription_new(struct weft_hub *hub,
     WEFT_ASSERT(client.len <= WEFT_CLIENT_ID_MAX);
     struct weft_subscription *subscription = weft__mem_zalloc(alloc, sizeof(*subscription));
     struct weft_doc_request *close = weft__doc_request_new(alloc, WEFT_DOC_CLOSE);
-    struct weft_relay *relay = subscription && close ? relay_get(hub, key) : NULL;
+    struct weft_relay *relay = NULL;
+    if (subscription && close) {
+        subscription->id = weft__mesh_next_id(hub->options.port);
+        if (!weft__map_add(&hub->subscriptions, &subscription->node, id_bytes(&subscription->id)))
+            relay = relay_get(hub, key);
+        if (!relay && subscription->node.key.len)
+            weft__map_remove(&hub->subscriptions, &subscription->node);
+    }
     if (!relay) {
         weft__mem_free(alloc, subscription, sizeof(*subscription));
         weft__doc_request_free(close);
         return NULL;
     }
-    subscription->id = weft__mesh_next_id(hub->options.port);
     subscription->relay = relay;
     subscription->member = member;
     subscription->client_len = (uint8_t)client.len;
@@ -93,6 +106,9 @@ void weft__subscription_end(struct weft_hub *hub, struct weft_subscription *subs
         weft__hub_ask(hub, subscription->close);
     else
         weft__doc_request_free(subscription->close);
+    if (subscription->type)
+        weft__topic_unsubscribe(&subscription->feed);
+    weft__map_remove(&hub->subscriptions, &subscription->node);
     weft__list_remove(&subscription->relay_node);
     weft__list_remove(&subscription->member_node);
     subscription->member->subscription_count--;
@@ -100,19 +116,10 @@ void weft__subscription_end(struct weft_hub *hub, struct weft_subscription *subs
     relay_release(hub, relay);
 }
 
-struct weft_subscription *weft__subscription_find(struct weft_hub *hub,
-                                                  const struct weft_doc_key *key, uint64_t id)
+struct weft_subscription *weft__subscription_find(struct weft_hub *hub, uint64_t id)
 {
-    struct weft_relay *relay = relay_find(hub, key);
-    if (!relay)
-        return NULL;
-    WEFT_LIST_EACH (node, &relay->subscriptions) {
-        struct weft_subscription *subscription =
-            WEFT_CONTAINER_OF(node, struct weft_subscription, relay_node);
-        if (subscription->id == id)
-            return subscription;
-    }
-    return NULL;
+    struct weft_map_node *node = weft__map_get(&hub->subscriptions, id_bytes(&id));
+    return node ? WEFT_CONTAINER_OF(node, struct weft_subscription, node) : NULL;
 }
 
 struct weft_subscription *weft__subscription_of(struct weft_hub_member *member,
@@ -128,45 +135,112 @@ struct weft_subscription *weft__subscription_of(struct weft_hub_member *member,
     return NULL;
 }
 
-static void end_lagging(struct weft_hub *hub, struct weft_subscription *subscription)
+/* ---- The topic's subscribers ---- */
+
+static struct weft_subscription *of_feed(const struct weft_topic_subscriber *feed)
 {
+    return WEFT_CONTAINER_OF(feed, struct weft_subscription, feed);
+}
+
+static void on_send(struct weft_topic_subscriber *feed, struct weft_slice frames,
+                    struct weft_buf *owner, size_t count)
+{
+    struct weft_hub_member *member = of_feed(feed)->member;
+    member->ops->send(member, frames, owner, count);
+}
+
+static void on_send_message(struct weft_topic_subscriber *feed, struct weft_ws_message *message)
+{
+    struct weft_hub_member *member = of_feed(feed)->member;
+    member->ops->send_message(member, message);
+}
+
+static size_t on_unsent(const struct weft_topic_subscriber *feed)
+{
+    struct weft_hub_member *member = of_feed(feed)->member;
+    return member->ops->unsent(member);
+}
+
+static void send_frame(struct weft_hub_member *member, struct weft_buf *frame)
+{
+    member->ops->send(member, weft__buf_slice(frame), frame, 1);
+}
+
+static void on_lagged(struct weft_topic_subscriber *feed)
+{
+    struct weft_subscription *subscription = of_feed(feed);
     struct weft_hub_member *member = subscription->member;
+    struct weft_hub *hub = member->hub;
     struct weft_buf *frame = weft__notify_closed(hub, &subscription->relay->key, "lagged", true);
     WEFT_ASSERT(frame); /* As in weft__document_deliver. */
-    hub->stats.lagged++;
     weft__subscription_end(hub, subscription, true);
-    member->ops->send(member, frame);
+    send_frame(member, frame);
     weft__buf_unref(frame);
 }
 
-static void hand_over(struct weft_hub *hub, struct weft_subscription *subscription,
-                      const struct weft_delivery *delivery)
+void weft__subscription_live(struct weft_subscription *subscription,
+                             const struct weft_ot_type *type)
 {
-    struct weft_hub_member *member = subscription->member;
-    bool lags = member->ops->unsent(member) > WEFT_HUB_MAX_UNSENT;
-    if (!subscription->type || subscription->id == delivery->except ||
-        (delivery->only && subscription->id != delivery->only))
+    static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_lagged};
+    WEFT_ASSERT(type && !subscription->type);
+    subscription->type = type;
+    weft__topic_subscribe(&subscription->relay->topic, &subscription->feed, &ops,
+                          (enum weft_topic_variant)subscription->member->variant);
+}
+
+void weft__subscription_catch_up(struct weft_subscription *subscription)
+{
+    if (subscription->type)
+        weft__topic_catch_up(&subscription->feed);
+}
+
+void weft__subscription_drained(struct weft_subscription *subscription)
+{
+    if (subscription->type)
+        weft__topic_ready(&subscription->feed);
+}
+
+/* ---- Deliveries ---- */
+
+static struct weft_subscription *find_live(struct weft_hub *hub, uint64_t id)
+{
+    struct weft_subscription *subscription = id ? weft__subscription_find(hub, id) : NULL;
+    return subscription && subscription->type ? subscription : NULL;
+}
+
+static void publish(struct weft_hub *hub, struct weft_relay *relay,
+                    const struct weft_delivery *delivery)
+{
+    struct weft_subscription *except = find_live(hub, delivery->except);
+    bool may_be_lost = delivery->kind != WEFT_DELIVERY_OP;
+    int err =
+        weft__topic_publish(&relay->topic, delivery->content, except ? &except->feed : NULL,
+                            delivery->kind == WEFT_DELIVERY_PRESENCE ? WEFT_TOPIC_DROPPABLE : 0);
+    WEFT_ASSERT(!err || may_be_lost); /* As in weft__document_deliver. */
+}
+
+static void publish_to_one(struct weft_hub *hub, const struct weft_delivery *delivery)
+{
+    struct weft_subscription *subscription = find_live(hub, delivery->only);
+    if (!subscription)
         return;
-    switch (delivery->kind) {
-    case WEFT_DELIVERY_OP:
-        if (delivery->version <= subscription->version)
-            return;
-        if (lags) {
-            end_lagging(hub, subscription);
-            return;
-        }
-        subscription->version = delivery->version;
-        hub->stats.deliveries++;
-        member->ops->send(member, delivery->frame);
-        return;
-    case WEFT_DELIVERY_PRESENCE:
-        if (!lags)
-            member->ops->send(member, delivery->frame);
-        return;
-    case WEFT_DELIVERY_CLOSED:
+    weft__subscription_catch_up(subscription);
+    send_frame(subscription->member, delivery->content->plain);
+}
+
+/* The owner has closed the document: every subscription that it knows ends. */
+static void end_all(struct weft_hub *hub, struct weft_relay *relay,
+                    const struct weft_delivery *delivery)
+{
+    WEFT_LIST_EACH_SAFE (node, &relay->subscriptions) {
+        struct weft_subscription *subscription =
+            WEFT_CONTAINER_OF(node, struct weft_subscription, relay_node);
+        struct weft_hub_member *member = subscription->member;
+        if (!subscription->type)
+            continue;
+        weft__subscription_catch_up(subscription);
         weft__subscription_end(hub, subscription, false);
-        member->ops->send(member, delivery->frame);
-        return;
+        send_frame(member, delivery->content->plain);
     }
 }
 
@@ -175,11 +249,17 @@ static void deliver(struct weft_mesh_message *message, void *owner)
     struct weft_delivery *delivery = WEFT_CONTAINER_OF(message, struct weft_delivery, message);
     struct weft_hub *hub = owner;
     struct weft_relay *relay = hub ? relay_find(hub, &delivery->key) : NULL;
-    struct weft_list *next;
-    /* Handing over may end the subscription at hand, and the last one ends the relay. */
-    for (struct weft_list *node = relay ? relay->subscriptions.next : NULL; node; node = next) {
-        next = node->next == &relay->subscriptions ? NULL : node->next;
-        hand_over(hub, WEFT_CONTAINER_OF(node, struct weft_subscription, relay_node), delivery);
+    if (relay) {
+        /* Subscriptions may end meanwhile, and the last one ends the relay. */
+        relay->delivering = true;
+        if (delivery->kind == WEFT_DELIVERY_CLOSED)
+            end_all(hub, relay, delivery);
+        else if (delivery->only)
+            publish_to_one(hub, delivery);
+        else
+            publish(hub, relay, delivery);
+        relay->delivering = false;
+        relay_release(hub, relay);
     }
     weft__delivery_free(delivery);
 }

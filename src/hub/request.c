@@ -49,7 +49,8 @@ void weft__doc_request_fail(struct weft_doc_request *request, int status, const 
 
 struct weft_delivery *weft__delivery_new(const struct weft_alloc *alloc,
                                          enum weft_delivery_kind kind,
-                                         const struct weft_doc_key *key, struct weft_buf *frame)
+                                         const struct weft_doc_key *key,
+                                         struct weft_ws_message *content)
 {
     struct weft_delivery *delivery = weft__mem_zalloc(alloc, sizeof(*delivery));
     if (!delivery)
@@ -57,12 +58,12 @@ struct weft_delivery *weft__delivery_new(const struct weft_alloc *alloc,
     delivery->alloc = alloc;
     delivery->kind = kind;
     delivery->key = *key;
-    delivery->frame = weft__buf_ref(frame);
+    delivery->content = weft__ws_message_ref(content);
     return delivery;
 }
 
 void weft__delivery_free(struct weft_delivery *delivery)
 {
-    weft__buf_unref(delivery->frame);
+    weft__ws_message_unref(delivery->content);
     weft__mem_free(delivery->alloc, delivery, sizeof(*delivery));
 }

@@ -6,7 +6,7 @@
  *
  *   service ── message ──► document … document ── message ──► service: answers the call, frees it
  *
- * A *delivery* goes from the owner to each worker with subscribers, one frame for all of them.
+ * A *delivery* goes from the owner to each worker with subscribers, one message for all of them.
  */
 #ifndef WEFT_HUB_REQUEST_H
 #define WEFT_HUB_REQUEST_H
@@ -16,6 +16,7 @@
 #include "hub/mesh.h"
 #include "hub/presence.h"
 #include "port/store.h"
+#include "ws/message.h"
 
 struct weft_hub;
 struct weft_rpc_call;
@@ -125,8 +126,9 @@ void weft__doc_request_fail(struct weft_doc_request *request, int status, const 
 
 enum weft_delivery_kind {
     WEFT_DELIVERY_OP,
-    WEFT_DELIVERY_PRESENCE,
-    WEFT_DELIVERY_CLOSED, /* the document was closed by its owner: subscriptions end */
+    WEFT_DELIVERY_PRESENCE, /* who reads slowly does without: a newer one will follow */
+    WEFT_DELIVERY_LEFT,     /* the end of somebody's presence */
+    WEFT_DELIVERY_CLOSED,   /* the document was closed by its owner: subscriptions end */
 };
 
 struct weft_delivery {
@@ -134,16 +136,16 @@ struct weft_delivery {
     const struct weft_alloc *alloc;
     enum weft_delivery_kind kind;
     struct weft_doc_key key;
-    uint64_t version;       /* OP: after it. PRESENCE: the state it is expressed at */
-    uint64_t except;        /* a subscription of that worker that gets nothing; 0 = none */
-    uint64_t only;          /* the one subscription that gets it; 0 = all */
-    struct weft_buf *frame; /* a reference */
+    uint64_t except;                 /* a subscription of that worker that gets nothing; 0 = none */
+    uint64_t only;                   /* the one subscription that gets it; 0 = all */
+    struct weft_ws_message *content; /* a reference */
 };
 
-/* NULL when out of memory. Takes a reference to |frame|. */
+/* NULL when out of memory. Takes a reference to |content|. */
 struct weft_delivery *weft__delivery_new(const struct weft_alloc *alloc,
                                          enum weft_delivery_kind kind,
-                                         const struct weft_doc_key *key, struct weft_buf *frame);
+                                         const struct weft_doc_key *key,
+                                         struct weft_ws_message *content);
 
 void weft__delivery_free(struct weft_delivery *delivery);
 

@@ -43,7 +43,9 @@ static void answer_call(struct weft_doc_request *request)
 /* The end of most requests. */
 static void answered(struct weft_hub *hub, struct weft_doc_request *request)
 {
-    (void)hub;
+    struct weft_subscription *subscription = weft__subscription_find(hub, request->subscription);
+    if (subscription)
+        weft__subscription_catch_up(subscription);
     answer_call(request);
     weft__doc_request_free(request);
 }
@@ -163,14 +165,11 @@ static struct weft_subscription *require_open(struct weft_hub_member *member,
 static void open_answered(struct weft_hub *hub, struct weft_doc_request *request)
 {
     /* The owner clears the id of an open whose subscription ended meanwhile. */
-    struct weft_subscription *subscription =
-        weft__subscription_find(hub, &request->key, request->subscription);
-    if (subscription && request->status) {
+    struct weft_subscription *subscription = weft__subscription_find(hub, request->subscription);
+    if (subscription && request->status)
         weft__subscription_end(hub, subscription, false);
-    } else if (subscription) {
-        subscription->type = weft__ot_type_find(weft__slice_str(request->type));
-        subscription->version = request->version;
-    }
+    else if (subscription)
+        weft__subscription_live(subscription, weft__ot_type_find(weft__slice_str(request->type)));
     answer_call(request);
     weft__doc_request_free(request);
 }

@@ -46,9 +46,16 @@ static struct weft_conn *member_conn(const struct weft_hub_member *member)
     return WEFT_CONTAINER_OF(member, struct weft_conn, member);
 }
 
-static void member_send(struct weft_hub_member *member, struct weft_buf *frame)
+static void member_send(struct weft_hub_member *member, struct weft_slice frames,
+                        struct weft_buf *owner, size_t count)
 {
-    ignore(weft__transport_send_frame(&member_conn(member)->transport, frame));
+    ignore(weft__transport_send_frames(&member_conn(member)->transport, frames, owner, count));
+}
+
+static void member_send_message(struct weft_hub_member *member, struct weft_ws_message *message)
+{
+    ignore(weft__transport_send(&member_conn(member)->transport, message->opcode,
+                                weft__ws_message_payload(message)));
 }
 
 static size_t member_unsent(const struct weft_hub_member *member)
@@ -72,7 +79,8 @@ static void on_request(struct weft_transport *transport, const struct weft_http1
 static void on_open(struct weft_transport *transport)
 {
     static const struct weft_session_events events = {session_send, session_failed};
-    static const struct weft_hub_member_ops ops = {member_send, member_unsent, member_present};
+    static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
+                                                   member_present};
     struct weft_conn *conn = conn_of(transport);
     struct weft_worker *worker = conn->worker;
     char name[WEFT_RPC_SESSION_MAX + 1];
@@ -89,7 +97,7 @@ static void on_open(struct weft_transport *transport)
     weft__session_init(&conn->session, &options);
     /* Until somebody signs in, everybody is the same principal of the default tenant. */
     weft__hub_member_init(&conn->member, worker->hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"));
+                          WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
     conn->joined = true;
 }
 
@@ -98,6 +106,13 @@ static void on_message(struct weft_transport *transport, enum weft_ws_opcode opc
 {
     struct weft_conn *conn = conn_of(transport);
     weft__session_receive(&conn->session, opcode, data, weft__loop_now_ns(conn->worker->loop));
+}
+
+static void on_drain(struct weft_transport *transport)
+{
+    struct weft_conn *conn = conn_of(transport);
+    if (conn->joined)
+        weft__hub_member_drained(&conn->member);
 }
 
 static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
@@ -126,6 +141,7 @@ void weft__conn_accept(struct weft_worker *worker, int fd)
         .on_message = on_message,
         .on_end = on_end,
         .on_closed = on_closed,
+        .on_drain = on_drain,
     };
     struct weft_conn *conn = weft__mem_zalloc(worker->server->alloc, sizeof(*conn));
     if (!conn) {

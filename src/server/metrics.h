@@ -31,7 +31,7 @@
     X(DOC_SUBMITS, "weft_doc_submits_total", "counter", "Operations received by the owner")        \
     X(DOC_COMMITS, "weft_doc_operations_total", "counter", "Operations made durable")              \
     X(DOC_REFUSED, "weft_doc_refused_total", "counter", "Operations refused")                      \
-    X(DOC_DELIVERED, "weft_doc_deliveries_total", "counter", "Operations sent to subscribers")     \
+    X(DOC_DELIVERED, "weft_doc_deliveries_total", "counter", "Messages handed to subscribers")     \
     X(DOC_PRESENCE, "weft_doc_presence_total", "counter", "Presence updates received")             \
     X(DOC_LAGGED, "weft_doc_lagged_total", "counter", "Subscribers dropped for lagging")           \
     X(MESH_SENT, "weft_worker_messages_sent_total", "counter", "Messages to other workers")        \

@@ -64,6 +64,7 @@ static void end_of_tick(struct weft_loop_hook *hook)
     weft__hub_flush(worker->hub);
     if (weft__mesh_flush(worker->port))
         weft__loop_again(worker->loop);
+    weft__hub_deliver(worker->hub);
     publish(worker);
     if (worker->draining)
         atomic_store(&worker->quiet,

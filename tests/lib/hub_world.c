@@ -258,6 +258,7 @@ void world_run(struct test_world *world)
         for (unsigned i = 0; i < world->worker_count; i++) {
             weft__hub_flush(world->workers[i].hub);
             moved = weft__mesh_flush(weft__mesh_port(world->mesh, i)) || moved;
+            weft__hub_deliver(world->workers[i].hub);
         }
         moved = moved || world->tasks != NULL;
     }
@@ -311,15 +312,28 @@ static void rpc_send(void *ctx, struct weft_slice message, enum weft_rpc_lane la
     keep(ctx, message);
 }
 
-static void member_send(struct weft_hub_member *member, struct weft_buf *frame)
+static void member_send(struct weft_hub_member *member, struct weft_slice frames,
+                        struct weft_buf *owner, size_t count)
 {
-    struct weft_ws_head head;
-    struct weft_slice bytes = weft__buf_slice(frame);
-    ptrdiff_t used = weft__ws_head_decode(bytes.ptr, bytes.len, &head);
-    assert_true(used > 0 && head.fin && head.opcode == WEFT_WS_OPCODE_TEXT && !head.masked);
-    assert_int_equal(head.len, bytes.len - (size_t)used);
-    keep(WEFT_CONTAINER_OF(member, struct test_peer, member),
-         weft__slice(bytes.ptr + used, bytes.len - (size_t)used));
+    const uint8_t *begin = weft__buf_data(owner);
+    assert_true(frames.ptr >= begin && frames.ptr + frames.len <= begin + owner->len);
+    while (frames.len) {
+        struct weft_ws_head head;
+        ptrdiff_t used = weft__ws_head_decode(frames.ptr, frames.len, &head);
+        assert_true(used > 0 && head.fin && head.opcode == WEFT_WS_OPCODE_TEXT && !head.masked);
+        assert_true(head.len <= frames.len - (size_t)used);
+        size_t len = (size_t)head.len;
+        keep(WEFT_CONTAINER_OF(member, struct test_peer, member),
+             weft__slice(frames.ptr + used, len));
+        frames = weft__slice(frames.ptr + used + len, frames.len - (size_t)used - len);
+        count--;
+    }
+    assert_int_equal(count, 0);
+}
+
+static void member_send_message(struct weft_hub_member *member, struct weft_ws_message *message)
+{
+    keep(WEFT_CONTAINER_OF(member, struct test_peer, member), weft__ws_message_payload(message));
 }
 
 static size_t member_unsent(const struct weft_hub_member *member)
@@ -336,13 +350,14 @@ static void member_present(struct weft_hub_member *member, bool present)
 struct test_peer *world_connect(struct test_world *world, unsigned worker)
 {
     static const struct weft_rpc_peer_events events = {.send = rpc_send};
-    static const struct weft_hub_member_ops ops = {member_send, member_unsent, member_present};
+    static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
+                                                   member_present};
     struct test_peer *peer = calloc(1, sizeof(*peer));
     assert_true(peer && worker < world->worker_count);
     peer->world = world;
     weft__list_init(&peer->messages);
     weft__hub_member_init(&peer->member, world->workers[worker].hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"));
+                          WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
     const struct weft_rpc_peer_options options = {
         .is_server = true,
         .session = "s",
@@ -372,7 +387,10 @@ void peer_disconnect(struct test_peer *peer)
 
 void peer_set_unsent(struct test_peer *peer, size_t bytes)
 {
+    bool drained = bytes < WEFT_HUB_MAX_UNSENT / 2 && peer->unsent > WEFT_HUB_MAX_UNSENT;
     peer->unsent = bytes;
+    if (drained)
+        weft__hub_member_drained(&peer->member);
 }
 
 void peer_say(struct test_peer *peer, const char *fmt, ...)

@@ -54,7 +54,7 @@ struct test_peer *world_connect(struct test_world *world, unsigned worker);
 /* It is gone. */
 void peer_disconnect(struct test_peer *peer);
 
-/* Bytes the peer is said not to have read. */
+/* Bytes the peer is said not to have read; its hub is told when they have drained. */
 void peer_set_unsent(struct test_peer *peer, size_t bytes);
 
 /* Receives one message from the peer; |fmt| as in printf. Does not run the world. */

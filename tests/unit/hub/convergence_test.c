@@ -237,6 +237,9 @@ static void step(struct test_world *world, struct replica *replicas, struct test
         cut(r);
     else if (r->open && !r->inflight)
         edit(r, rng);
+    /* One that reads slowly falls behind, and catches up. */
+    if (r->peer && test_random_one_in(rng, 5))
+        peer_set_unsent(r->peer, test_random_one_in(rng, 2) ? 2 * WEFT_HUB_MAX_UNSENT : 0);
     /* A connection must be able to go before its answers came. */
     if (test_random_one_in(rng, 3))
         hear_all(replicas);
@@ -261,6 +264,8 @@ static void finish(struct test_world *world, struct replica *replicas, struct te
     for (unsigned i = 0; i < REPLICAS; i++)
         if (!replicas[i].peer)
             connect(&replicas[i], rng);
+    for (unsigned i = 0; i < REPLICAS; i++)
+        peer_set_unsent(replicas[i].peer, 0);
     while (hear_all(replicas))
         ;
     char *want = text_of(replicas[0].content);

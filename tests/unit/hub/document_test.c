@@ -358,7 +358,49 @@ static void idle_documents_leave_memory_and_come_back_from_a_snapshot(void **sta
     world_free(world);
 }
 
-static void a_subscriber_that_lags_is_told_so_and_closed(void **state)
+enum { SLOW_UNSENT = 2 * 1024 * 1024, SLOW_PIECE = 50000 };
+
+/* Inserts and deletes SLOW_PIECE characters: two operations, the document stays as it is. */
+static void submit_much(struct test_peer *peer, const char *client, int *seq)
+{
+    char *op = malloc(SLOW_PIECE + 16);
+    op[0] = '[';
+    op[1] = '"';
+    memset(op + 2, 'x', SLOW_PIECE);
+    memcpy(op + 2 + SLOW_PIECE, "\"]", 3);
+    submit(peer, client, *seq + 1, *seq, op);
+    assert_int_equal(json_number(peer_hear(peer), "version"), *seq + 1);
+    (void)snprintf(op, 32, "[{\"d\":%d}]", SLOW_PIECE);
+    submit(peer, client, *seq + 2, *seq + 1, op);
+    assert_int_equal(json_number(peer_hear(peer), "version"), *seq + 2);
+    *seq += 2;
+    free(op);
+}
+
+static void a_subscriber_that_reads_slowly_gets_everything_when_it_has_read(void **state)
+{
+    (void)state;
+    struct test_world *world = world_new(2);
+    struct test_peer *ada = world_connect(world, 0);
+    struct test_peer *bob = world_connect(world, 1);
+    int seq = 0;
+    open_doc(ada, "a");
+    open_doc(bob, "b");
+    peer_set_unsent(bob, SLOW_UNSENT);
+    for (int i = 0; i < 5; i++)
+        submit_much(ada, "a", &seq);
+    assert_null(peer_hear(bob));
+    peer_set_unsent(bob, 0);
+    for (int version = 1; version <= seq; version++)
+        assert_int_equal(json_number(peer_hear(bob), "version"), version);
+    submit(ada, "a", seq + 1, seq, "[\"y\"]");
+    assert_int_equal(json_number(peer_hear(bob), "version"), seq + 1);
+    assert_null(peer_hear(bob));
+    assert_int_equal(world_stats(world).lagged, 0);
+    world_free(world);
+}
+
+static void an_answer_does_not_overtake_what_a_slow_author_missed(void **state)
 {
     (void)state;
     struct test_world *world = world_new(1);
@@ -366,13 +408,32 @@ static void a_subscriber_that_lags_is_told_so_and_closed(void **state)
     struct test_peer *bob = world_connect(world, 0);
     open_doc(ada, "a");
     open_doc(bob, "b");
-    peer_set_unsent(bob, 2 * 1024 * 1024);
+    peer_set_unsent(bob, SLOW_UNSENT);
     submit(ada, "a", 1, 0, "[\"x\"]");
-    assert_int_equal(json_number(peer_hear(ada), "version"), 1);
+    assert_null(peer_hear(bob));
+    submit(bob, "b", 1, 0, "[\"y\"]");
+    assert_int_equal(json_number(peer_hear(bob), "version"), 1);
+    world_free(world);
+}
+
+static void a_subscriber_that_lags_is_told_so_and_closed(void **state)
+{
+    (void)state;
+    struct test_world *world = world_new(1);
+    struct test_peer *ada = world_connect(world, 0);
+    struct test_peer *bob = world_connect(world, 0);
+    int seq = 0;
+    open_doc(ada, "a");
+    open_doc(bob, "b");
+    peer_set_unsent(bob, SLOW_UNSENT);
+    while (!world_stats(world).lagged && seq < 100)
+        submit_much(ada, "a", &seq);
+    assert_in_range((size_t)seq / 2 * SLOW_PIECE, WEFT_TOPIC_MAX_BYTES / 2,
+                    WEFT_TOPIC_MAX_BYTES * 2);
     const char *closed = peer_hear(bob);
     assert_non_null(strstr(closed, "\"method\":\"doc.closed\""));
     assert_non_null(strstr(closed, "\"reason\":\"lagged\",\"reopen\":true"));
-    submit(ada, "a", 2, 1, "[\"x\"]");
+    submit_much(ada, "a", &seq);
     assert_null(peer_hear(bob));
     assert_int_equal(world_stats(world).lagged, 1);
     world_free(world);
@@ -519,6 +580,8 @@ int main(void)
         cmocka_unit_test(every_version_can_be_fetched),
         cmocka_unit_test(history_lists_operations_with_author_and_time),
         cmocka_unit_test(idle_documents_leave_memory_and_come_back_from_a_snapshot),
+        cmocka_unit_test(a_subscriber_that_reads_slowly_gets_everything_when_it_has_read),
+        cmocka_unit_test(an_answer_does_not_overtake_what_a_slow_author_missed),
         cmocka_unit_test(a_subscriber_that_lags_is_told_so_and_closed),
         cmocka_unit_test(a_document_larger_than_its_limit_refuses_what_makes_it_grow),
         cmocka_unit_test(
