@@ -63,9 +63,15 @@ static int take_option(struct args *args, int argc, char **argv, int *at)
         args->values[place] = "";
         return -1;
     }
-    if (!equals && *at + 1 >= argc)
-        return args_fail(command, "--%s needs a value: %s", name, command->options[place].value);
+    const char *value = command->options[place].value;
+    bool two = strchr(value, ' ') != NULL;
+    if (two && equals)
+        return args_fail(command, "--%.*s needs two arguments: %s", (int)len, name, value);
+    if (!equals && *at + 1 + two >= argc)
+        return args_fail(command, "--%s needs %s: %s", name, two ? "two values" : "a value", value);
     args->values[place] = equals ? equals + 1 : argv[++*at];
+    if (two)
+        args->seconds[place] = argv[++*at];
     return -1;
 }
 
@@ -114,6 +120,12 @@ const char *args_get(const struct args *args, const char *name, const char *fall
 {
     int place = find(args->command, name, strlen(name));
     return place >= 0 && args->values[place] ? args->values[place] : fallback;
+}
+
+const char *args_get_second(const struct args *args, const char *name)
+{
+    int place = find(args->command, name, strlen(name));
+    return place >= 0 ? args->seconds[place] : NULL;
 }
 
 bool args_has(const struct args *args, const char *name)

@@ -11,7 +11,8 @@
  *     if (done >= 0)
  *         return done;
  *
- * `--name VALUE` and `--name=VALUE` are the same; an option that is not given takes the value of
+ * `--name VALUE` and `--name=VALUE` are the same. An option whose |value| is two words ("CERT KEY")
+ * takes the next two arguments. An option that is not given takes the value of
  * its environment variable. `--` ends the options.
  */
 #ifndef WEFT_BIN_ARGS_H
@@ -24,7 +25,8 @@ enum { ARGS_OPTIONS_MAX = 24, ARGS_REST_MAX = 16, ARGS_USAGE = 2 /* exit status 
 
 struct args_option {
     const char *name;        /* without the dashes */
-    const char *value;       /* what it takes, for the help: "HOST:PORT"; NULL: a switch */
+    const char *value;       /* what it takes, for the help: "HOST:PORT", "CERT KEY" (two values, no
+                                environment); NULL: a switch */
     const char *environment; /* the variable that is its default, or NULL */
     const char *help;        /* one line */
 };
@@ -41,7 +43,8 @@ struct args_command {
 
 struct args {
     const struct args_command *command;
-    const char *values[ARGS_OPTIONS_MAX]; /* by place in the table; a switch has "" */
+    const char *values[ARGS_OPTIONS_MAX];  /* by place in the table; a switch has "" */
+    const char *seconds[ARGS_OPTIONS_MAX]; /* of those that take two */
     const char *rest[ARGS_REST_MAX];
     size_t rest_count;
 };
@@ -52,6 +55,9 @@ int args_parse(struct args *args, int argc, char **argv, const struct args_comma
 
 /* The value of option |name|, or |fallback| when it was not given. */
 const char *args_get(const struct args *args, const char *name, const char *fallback);
+
+/* The second value of option |name|; NULL when it was not given. */
+const char *args_get_second(const struct args *args, const char *name);
 
 /* Whether the switch |name| was given. An environment variable counts unless it is "", "0" or
  * "false". */

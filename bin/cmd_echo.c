@@ -23,13 +23,32 @@ void echo_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
     (void)err;
 }
 
-void echo_transport_options(const struct echo_options *options,
+int echo_tls(const struct echo_options *options, enum weft_tls_role role,
+             struct weft_tls_context **ret_tls)
+{
+    char message[WEFT_TLS_MESSAGE_SIZE];
+    const struct weft_tls_certificate certificate = {options->cert_file, options->key_file};
+    const struct weft_tls_options tls = {
+        .role = role,
+        .certificates = &certificate,
+        .certificate_count = role == WEFT_TLS_SERVER,
+        .ca_file = options->ca_file,
+        .accept_any = options->insecure,
+    };
+    int err = weft__tls_context_new(&tls, ret_tls, message, sizeof(message));
+    if (err)
+        (void)fprintf(stderr, "weft echo: %s\n", message[0] ? message : weft_err_message(err));
+    return err;
+}
+
+void echo_transport_options(const struct echo_options *options, struct weft_tls_context *tls,
                             struct weft_transport_options *ret_options)
 {
     *ret_options = (struct weft_transport_options){
         .alloc = weft_alloc_default(),
         .crypto = weft__crypto_openssl(),
         .max_message = options->max_message,
+        .tls = tls,
     };
 }
 
@@ -52,6 +71,9 @@ int weft_cmd_echo(int argc, char **argv)
         {"loop", "LOOP", "WEFT_LOOP", "uring, epoll or auto (auto)"},
         {"broadcast", NULL, NULL, "send every message to every connection, its sender included"},
         {"max-message", "BYTES", NULL, "the largest message that is accepted (16777216)"},
+        {"tls", "CERT KEY", NULL, "PEM files: serve wss:// with this certificate and key"},
+        {"ca", "FILE", NULL, "PEM file: trust servers that these authorities signed"},
+        {"insecure", NULL, NULL, "connect to any server without verifying it; for tests"},
     };
     static const struct args_command command = {
         .name = "echo",
@@ -71,11 +93,19 @@ int weft_cmd_echo(int argc, char **argv)
         .listen = args_get(&args, "listen", NULL),
         .connect = args_get(&args, "connect", NULL),
         .broadcast = args_has(&args, "broadcast"),
+        .cert_file = args_get(&args, "tls", NULL),
+        .key_file = args_get_second(&args, "tls"),
+        .ca_file = args_get(&args, "ca", NULL),
+        .insecure = args_has(&args, "insecure"),
     };
     if (!options.listen == !options.connect)
         return args_fail(&command, "one of --listen and --connect is needed");
     if (options.broadcast && options.connect)
         return args_fail(&command, "--broadcast is for servers: --listen");
+    if (options.cert_file && !options.listen)
+        return args_fail(&command, "--tls goes with --listen; --connect takes a wss:// URL");
+    if ((options.ca_file || options.insecure) && !options.connect)
+        return args_fail(&command, "--ca and --insecure go with --connect");
     if (weft__loop_backend_parse(args_get(&args, "loop", "auto"), &options.backend))
         return args_fail(&command, "--loop must be auto, uring or epoll");
     if (!args_number(&args, "workers", 1, WORKERS_MAX, cores(), &workers) ||

@@ -73,12 +73,13 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* Blocks until SIGINT or SIGTERM, which are blocked in every thread. */
-static void wait_for_signal(const sigset_t *signals)
+/* Blocks until SIGINT or SIGTERM, which are blocked in every thread. SIGHUP reads the certificates
+ * again. */
+static void wait_for_signal(const sigset_t *signals, struct weft_server *server)
 {
-    int number;
-    while (sigwait(signals, &number))
-        ;
+    int number = SIGHUP;
+    while (sigwait(signals, &number) || number == SIGHUP)
+        (void)weft_server_reload(server); /* which logs what was wrong */
 }
 
 static int run(const struct args_command *command, const struct weft_server_options *options)
@@ -89,6 +90,7 @@ static int run(const struct args_command *command, const struct weft_server_opti
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
@@ -104,11 +106,12 @@ static int run(const struct args_command *command, const struct weft_server_opti
         weft_server_free(server);
         return 1;
     }
-    printf("weft %s: listening on http://%s (loop %s, %u worker%s)\n", command->name,
-           weft_server_address(server), weft_server_loop_name(server), weft_server_workers(server),
+    printf("weft %s: listening on %s://%s (loop %s, %u worker%s)\n", command->name,
+           weft_server_is_secure(server) ? "https" : "http", weft_server_address(server),
+           weft_server_loop_name(server), weft_server_workers(server),
            weft_server_workers(server) == 1 ? "" : "s");
     fflush(stdout);
-    wait_for_signal(&signals);
+    wait_for_signal(&signals, server);
     printf("weft %s: stopping\n", command->name);
     fflush(stdout);
     weft_server_free(server);

@@ -88,6 +88,8 @@ static void report(const struct client *client, const char *url)
         return;
     if (transport->status && transport->err == WEFT_ERR_HANDSHAKE)
         (void)fprintf(stderr, "weft echo: %s: refused with status %d\n", url, transport->status);
+    else if (client->dial.failure[0])
+        (void)fprintf(stderr, "weft echo: %s: %s\n", url, client->dial.failure);
     else
         echo_complain(url, transport->err);
 }
@@ -97,8 +99,6 @@ int echo_connect(const struct echo_options *options)
     struct weft_url url;
     struct weft_address address;
     int err = weft__url_parse(options->connect, &url);
-    if (!err && url.secure)
-        err = WEFT_ERR_UNSUPPORTED;
     if (!err)
         err = weft__address_resolve(url.host, url.port, 1, &address);
     if (err < 0) {
@@ -106,14 +106,18 @@ int echo_connect(const struct echo_options *options)
         return 1;
     }
     struct client client = {0};
+    struct weft_tls_context *tls = NULL;
+    if (url.secure && echo_tls(options, WEFT_TLS_CLIENT, &tls))
+        return 1;
     struct weft_loop_options loop_options = {.backend = options->backend};
     err = weft__loop_new(&loop_options, &client.loop);
     if (err) {
         echo_complain("cannot make an event loop", err);
+        weft__tls_context_free(tls);
         return 1;
     }
     struct weft_transport_options transport_options;
-    echo_transport_options(options, &transport_options);
+    echo_transport_options(options, tls, &transport_options);
     weft__transport_set_init(&client.transports, client.loop, &transport_options);
     weft__task_init(&client.stop_task, stop_client);
     struct weft_ws_request request = {.host = weft__slice_str(url.authority),
@@ -131,5 +135,6 @@ int echo_connect(const struct echo_options *options)
         return 1;
     weft__transport_set_done(&client.transports);
     weft__loop_free(client.loop);
+    weft__tls_context_free(tls);
     return client.opened ? 0 : 1;
 }

@@ -205,14 +205,15 @@ static void stop_worker(struct weft_task *task)
     stop_when_idle(worker);
 }
 
-static int init_worker(struct worker *worker, const struct echo_options *options)
+static int init_worker(struct worker *worker, const struct echo_options *options,
+                       struct weft_tls_context *tls)
 {
     struct weft_loop_options loop_options = {.backend = options->backend};
     int err = weft__loop_new(&loop_options, &worker->loop);
     if (err)
         return err;
     struct weft_transport_options transport_options;
-    echo_transport_options(options, &transport_options);
+    echo_transport_options(options, tls, &transport_options);
     weft__loop_set_owner(worker->loop, worker);
     worker->callbacks = options->broadcast ? &broadcast_callbacks : &echo_callbacks;
     weft__topics_init(&worker->topics,
@@ -284,12 +285,12 @@ static int resolve(const char *text, struct weft_address *ret_address)
 }
 
 static int start(struct worker *workers, const struct echo_options *options,
-                 struct weft_address *address)
+                 struct weft_tls_context *tls, struct weft_address *address)
 {
     for (unsigned i = 0; i < options->workers; i++) {
         workers[i].all = workers;
         workers[i].count = options->workers;
-        int err = init_worker(&workers[i], options);
+        int err = init_worker(&workers[i], options, tls);
         if (err) {
             echo_complain("cannot make an event loop", err);
             return err;
@@ -315,15 +316,19 @@ static int start(struct worker *workers, const struct echo_options *options,
 int echo_serve(const struct echo_options *options)
 {
     struct weft_address address;
+    struct weft_tls_context *tls = NULL;
     int err = resolve(options->listen, &address);
     if (err) {
         echo_complain(options->listen, err);
         return 1;
     }
+    if (options->cert_file && echo_tls(options, WEFT_TLS_SERVER, &tls))
+        return 1;
     size_t size = options->workers * sizeof(struct worker);
     struct worker *workers = weft__mem_zalloc(weft_alloc_default(), size);
     if (!workers) {
         echo_complain("cannot start", WEFT_ERR_NOMEM);
+        weft__tls_context_free(tls);
         return 1;
     }
     sigset_t signals;
@@ -332,12 +337,12 @@ int echo_serve(const struct echo_options *options)
     (void)sigaddset(&signals, SIGTERM);
     /* The workers inherit the mask: only the main thread takes the signal. */
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    err = start(workers, options, &address);
+    err = start(workers, options, tls, &address);
     if (!err) {
         char text[WEFT_ADDRESS_TEXT_SIZE];
         weft__address_format(&address, text);
-        (void)printf("weft echo: listening on ws://%s (loop %s, %u worker%s)\n", text,
-                     weft__loop_backend_name(workers[0].loop), options->workers,
+        (void)printf("weft echo: listening on %s://%s (loop %s, %u worker%s)\n", tls ? "wss" : "ws",
+                     text, weft__loop_backend_name(workers[0].loop), options->workers,
                      options->workers == 1 ? "" : "s");
         (void)fflush(stdout);
         int received;
@@ -349,6 +354,7 @@ int echo_serve(const struct echo_options *options)
         done_worker(&workers[i]);
     for (unsigned i = 0; i < options->workers; i++)
         free_worker(&workers[i]);
+    weft__tls_context_free(tls);
     weft__mem_free(weft_alloc_default(), workers, size);
     return err ? 1 : 0;
 }

@@ -73,6 +73,7 @@ struct weft_client_answer *remote_call(const struct args *args, const char *meth
         return NULL;
     weft_client_options_init(&options);
     options.url = args_get(args, "url", options.url);
+    options.ca_file = args_get(args, "ca", NULL);
     options.name = "weft";
     options.version = weft_version();
     options.connect_timeout_ms = (uint32_t)timeout_ms;

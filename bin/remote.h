@@ -11,6 +11,7 @@
 /* Their options, for the tables of such commands. */
 #define REMOTE_OPTIONS                                                                             \
     {"url", "URL", "WEFT_URL", "the server (ws://127.0.0.1:8080/ws)"},                             \
+        {"ca", "FILE", "WEFT_CA", "PEM file: authorities to trust instead of the system's"},       \
     {                                                                                              \
         "timeout", "MS", "WEFT_TIMEOUT", "to connect, and to wait for the answer (30000)"          \
     }

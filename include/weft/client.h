@@ -54,7 +54,7 @@ struct weft_client_handler {
 /* What a client is made with. Strings and |handlers| are copied by weft_client_connect. */
 struct weft_client_options {
     size_t struct_size;          /* set by weft_client_options_init */
-    const char *url;             /* "ws://HOST:PORT/ws"; ws alone, no user information */
+    const char *url;             /* "wss://HOST:PORT/ws" or "ws://…"; no user information */
     const char *name;            /* of the program, told to the server */
     const char *version;         /* of the program */
     uint32_t connect_timeout_ms; /* for all of connecting but the look-up of the name; > 0 */
@@ -69,6 +69,14 @@ struct weft_client_options {
     void (*closed)(void *ctx, unsigned code, const char *reason);
     void *closed_ctx;
     const struct weft_alloc *alloc; /* thread-safe; NULL = weft_alloc_default() */
+    /* wss. The server's certificate is verified: its chain, its dates, and that it is for the host
+     * of |url|. */
+    const char *ca_file;   /* PEM: trusted authorities instead of the system's; NULL: those */
+    const char *cert_file; /* PEM: the client's own certificate and chain, or NULL */
+    const char *key_file;  /* PEM: its key, without a passphrase */
+    /* Not 0: any server is believed to be who it says, so anybody in between can read and change
+     * everything. For tests on one machine alone. */
+    int insecure_accept_any_certificate;
 };
 
 /* Sets the defaults: ws://127.0.0.1:8080/ws, 5 s to connect, 30 s for a call, 16 MiB, loop AUTO. */
@@ -79,10 +87,11 @@ WEFT_API void weft_client_options_init(struct weft_client_options *options);
  * the call. When it fails and |ret_message| is not NULL, a sentence for people is written there, at
  * most |message_size| bytes with the terminating zero.
  *
- * **Errors:** WEFT_ERR_USAGE (an option, or the URL, is out of range), WEFT_ERR_UNSUPPORTED (wss),
- * WEFT_ERR_NOT_FOUND (no such host), WEFT_ERR_UNAVAILABLE (nobody listens there, or the loop asked
- * for does not exist here), WEFT_ERR_HANDSHAKE (it is no weft server or refuses us),
- * WEFT_ERR_TIMEOUT, WEFT_ERR_CLOSED, WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM.
+ * **Errors:** WEFT_ERR_USAGE (an option, or the URL, is out of range; a file is missing or wrong),
+ * WEFT_ERR_TLS (the server's certificate is refused, or ours), WEFT_ERR_NOT_FOUND (no such host),
+ * WEFT_ERR_UNAVAILABLE (nobody listens there, or the loop asked for does not exist here),
+ * WEFT_ERR_HANDSHAKE (it is no weft server or refuses us), WEFT_ERR_TIMEOUT, WEFT_ERR_CLOSED,
+ * WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM.
  * **Lifetime:** the caller's, until weft_client_close. **Thread:** any; blocks.
  */
 WEFT_API WEFT_MUST_USE int weft_client_connect(const struct weft_client_options *options,

@@ -34,6 +34,7 @@ extern "C" {
     X(HANDSHAKE, -206, "the WebSocket opening handshake was refused")                              \
     X(UNSUPPORTED, -207, "this kind of data is not accepted here")                                 \
     X(OP, -208, "the operation is malformed or does not fit the document")                         \
+    X(TLS, -209, "the peer could not be verified, or broke TLS")                                   \
     X(LIMIT, -301, "a limit was reached")                                                          \
     X(DENIED, -302, "not permitted")                                                               \
     X(NOT_FOUND, -303, "no such thing")                                                            \

@@ -144,10 +144,10 @@ WEFT_API void weft_server_options_init(struct weft_server_options *options);
  * listen yet. |options| is read during the call. When it fails and |ret_message| is not NULL, a
  * sentence for people is written there, at most |message_size| bytes with the terminating zero.
  *
- * **Errors:** WEFT_ERR_USAGE (an option is out of range), WEFT_ERR_BUSY (another process has the
- * data folder), WEFT_ERR_UNAVAILABLE (the loop asked for does not exist here), WEFT_ERR_STORE,
- * WEFT_ERR_CORRUPT, WEFT_ERR_UNSUPPORTED (data of a newer version), WEFT_ERR_NOMEM,
- * WEFT_ERR_SYSTEM.
+ * **Errors:** WEFT_ERR_USAGE (an option is out of range, or a file of |tls| is missing or wrong),
+ * WEFT_ERR_BUSY (another process has the data folder), WEFT_ERR_UNAVAILABLE (the loop asked for
+ * does not exist here), WEFT_ERR_STORE, WEFT_ERR_CORRUPT, WEFT_ERR_UNSUPPORTED (data of a newer
+ * version), WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM.
  * **Lifetime:** the caller's, until weft_server_free.
  */
 WEFT_API WEFT_MUST_USE int weft_server_new(const struct weft_server_options *options,
@@ -166,6 +166,9 @@ WEFT_API WEFT_MUST_USE int weft_server_start(struct weft_server *server);
  * **Lifetime:** the server's. */
 WEFT_API const char *weft_server_address(const struct weft_server *server);
 
+/* Not 0 when it serves https and wss. */
+WEFT_API int weft_server_is_secure(const struct weft_server *server);
+
 /* The loop in use: "uring" or "epoll". **Lifetime:** static. */
 WEFT_API const char *weft_server_loop_name(const struct weft_server *server);
 
@@ -178,6 +181,15 @@ WEFT_API unsigned weft_server_workers(const struct weft_server *server);
  * **Thread:** any but a worker's.
  */
 WEFT_API void weft_server_stop(struct weft_server *server);
+
+/*
+ * Reads the files of |tls| again. Connections that exist go on as they are; those made from now on
+ * get the new certificates. When a file is missing or wrong, everything stays as it was, and the
+ * log and the return value say so. Without TLS there is nothing to read, which is no error.
+ * **Errors:** WEFT_ERR_USAGE (a file), WEFT_ERR_NOMEM. **Thread:** any, between weft_server_new and
+ * weft_server_free; blocks while it reads. Since: 0.1.
+ */
+WEFT_API int weft_server_reload(struct weft_server *server);
 
 /* Stops |server| if need be, closes the store and frees everything. NULL is allowed. */
 WEFT_API void weft_server_free(struct weft_server *server);

@@ -108,6 +108,7 @@ int weft_status_from_err(int err)
     case WEFT_ERR_CLOSED:
     case WEFT_ERR_BUSY:
     case WEFT_ERR_STORE:
+    case WEFT_ERR_TLS:
         return WEFT_STATUS_UNAVAILABLE;
     case WEFT_ERR_CORRUPT:
         return WEFT_STATUS_DATA_LOSS;

@@ -74,6 +74,8 @@ static void tell_not_connected(struct weft_client *client)
     if (err == WEFT_ERR_HANDSHAKE && client->transport.status)
         snprintf(message, sizeof(message), "%s answered with HTTP status %d", url,
                  client->transport.status);
+    else if (err == WEFT_ERR_TLS && client->dial.failure[0])
+        snprintf(message, sizeof(message), "cannot connect to %s: %s", url, client->dial.failure);
     else if (err == WEFT_ERR_UNAVAILABLE)
         snprintf(message, sizeof(message), "cannot connect to %s: nobody answers there", url);
     else
@@ -217,7 +219,7 @@ static void on_closed(struct weft_transport *transport)
     }
     /* A name may have addresses where nobody listens, IPv6 beside IPv4. */
     if (dialing && !client->timed_out && transport->status == 0 &&
-        transport->err != WEFT_ERR_HANDSHAKE) {
+        transport->err != WEFT_ERR_HANDSHAKE && transport->err != WEFT_ERR_TLS) {
         int err = transport->err;
         if (dial_next(client))
             return;
@@ -350,6 +352,18 @@ static int copy_handlers(struct weft_client *client)
     return 0;
 }
 
+/* The files of TLS, which may be absent. */
+static bool copy_files(struct weft_client *client)
+{
+    struct weft_client_options *own = &client->options;
+    const char **files[] = {&own->ca_file, &own->cert_file, &own->key_file};
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(files); i++) {
+        if (*files[i] && !(*files[i] = copy_string(client, *files[i])))
+            return false;
+    }
+    return true;
+}
+
 static int copy_options(struct weft_client *client, const struct weft_client_options *options)
 {
     struct weft_client_options *own = &client->options;
@@ -361,7 +375,7 @@ static int copy_options(struct weft_client *client, const struct weft_client_opt
     own->url = copy_string(client, own->url);
     own->name = copy_string(client, own->name);
     own->version = copy_string(client, own->version);
-    if (!own->url || !own->name || !own->version)
+    if (!own->url || !own->name || !own->version || !copy_files(client))
         return WEFT_ERR_NOMEM;
     if (!weft__utf8_valid((const uint8_t *)own->name, strlen(own->name)) ||
         !weft__utf8_valid((const uint8_t *)own->version, strlen(own->version)))
@@ -377,10 +391,6 @@ static int find_server(struct weft_client *client, char *ret_message, size_t siz
         snprintf(ret_message, size, "%s is no URL of a WebSocket (ws://HOST:PORT/ws)", url);
         return WEFT_ERR_USAGE;
     }
-    if (client->url.secure) {
-        snprintf(ret_message, size, "%s: this version has no TLS", url);
-        return WEFT_ERR_UNSUPPORTED;
-    }
     int count = weft__address_resolve(client->url.host, client->url.port, WEFT_CLIENT_ADDRESSES_MAX,
                                       client->addresses);
     if (count < 0) {
@@ -389,6 +399,27 @@ static int find_server(struct weft_client *client, char *ret_message, size_t siz
     }
     client->address_count = count;
     return 0;
+}
+
+/* What wss needs. */
+static int make_tls(struct weft_client *client, char *ret_message, size_t size)
+{
+    const struct weft_client_options *own = &client->options;
+    const struct weft_tls_certificate certificate = {own->cert_file, own->key_file};
+    const struct weft_tls_options options = {
+        .role = WEFT_TLS_CLIENT,
+        .alloc = client->alloc,
+        .certificates = &certificate,
+        .certificate_count = own->cert_file != NULL,
+        .ca_file = own->ca_file,
+        .accept_any = own->insecure_accept_any_certificate != 0,
+    };
+    if (!own->cert_file != !own->key_file) {
+        snprintf(ret_message, size, "a certificate and its key belong together");
+        return WEFT_ERR_USAGE;
+    }
+    return client->url.secure ? weft__tls_context_new(&options, &client->tls, ret_message, size)
+                              : 0;
 }
 
 static int make_loop(struct weft_client *client)
@@ -411,6 +442,7 @@ static int loop_init(struct weft_client *client)
         .max_message = client->options.max_message,
         .handshake_ms = client->options.connect_timeout_ms,
         .close_ms = CLOSE_MS,
+        .tls = client->tls,
     };
     struct weft_hash_key hash_key;
     crypto->random(crypto->ctx, &hash_key, sizeof(hash_key));
@@ -437,6 +469,7 @@ static void client_free(struct weft_client *client)
 {
     const struct weft_alloc *alloc = client->alloc;
     weft__client_wait_done(&client->connected);
+    weft__tls_context_free(client->tls);
     weft__arena_done(&client->strings);
     weft__mem_free(alloc, client, sizeof(*client));
 }
@@ -448,6 +481,8 @@ static int client_init(struct weft_client *client, const struct weft_client_opti
     int err = copy_options(client, options);
     if (!err)
         err = find_server(client, ret_message, size);
+    if (!err)
+        err = make_tls(client, ret_message, size);
     if (!err) {
         err = make_loop(client);
         if (err == WEFT_ERR_UNAVAILABLE)

@@ -12,8 +12,8 @@
 #include "client/wait.h"
 #include "io/loop.h"
 #include "io/url.h"
-#include "transport/transport.h"
 #include "session/session.h"
+#include "transport/transport.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,6 +39,7 @@ struct weft_client {
     struct weft_address addresses[WEFT_CLIENT_ADDRESSES_MAX];
     int address_count;
     struct weft_slice protocol;
+    struct weft_tls_context *tls; /* NULL: ws */
     pthread_t thread;
     struct weft_loop *loop;
 

@@ -72,6 +72,19 @@ static void write_store(struct weft_bytes *out, struct weft_store *store)
                             "Appends that ended with an error", atomic_load(&store->failed));
 }
 
+static void write_tls(struct weft_bytes *out, struct weft_tls_context *tls)
+{
+    struct weft_tls_context_stats stats = weft__tls_context_stats(tls);
+    weft__metrics_write_one(out, "weft_tls_certificate_expiry_seconds", "gauge",
+                            "Unix time when the first certificate expires",
+                            stats.expires_s > 0 ? (uint64_t)stats.expires_s : 0);
+    weft__metrics_write_one(out, "weft_tls_reloads_total", "counter", "Certificates read again",
+                            stats.reloads);
+    weft__metrics_write_one(out, "weft_tls_reloads_failed_total", "counter",
+                            "Reloads that changed nothing because of an error",
+                            stats.reloads_failed);
+}
+
 static void route_metrics(const struct http_request *request)
 {
     struct weft_server *server = request->conn->worker->server;
@@ -83,6 +96,8 @@ static void route_metrics(const struct http_request *request)
     weft__bytes_init(&text, server->alloc, SIZE_MAX);
     weft__metrics_write(&text, server->metrics, server->worker_count);
     write_store(&text, server->store);
+    if (server->tls)
+        write_tls(&text, server->tls);
     struct weft_buf *body = weft__bytes_error(&text)
                                 ? NULL
                                 : weft__buf_new_copy(server->alloc, weft__bytes_slice(&text));

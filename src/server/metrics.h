@@ -24,6 +24,9 @@
     X(BYTES_OUT, "weft_sent_bytes_total", "counter", "Bytes sent")                                 \
     X(PROTOCOL_ERRORS, "weft_protocol_errors_total", "counter", "Connections failed by the peer")  \
     X(TIMEOUTS, "weft_liveness_timeouts_total", "counter", "Connections closed as dead")           \
+    X(TLS_HANDSHAKES, "weft_tls_handshakes_total", "counter", "TLS handshakes completed")          \
+    X(TLS_RESUMED, "weft_tls_resumptions_total", "counter", "TLS sessions resumed")                \
+    X(TLS_FAILED, "weft_tls_failures_total", "counter", "TLS handshakes that failed")              \
     X(CALLS, "weft_rpc_calls_total", "counter", "Calls started")                                   \
     X(CALL_ERRORS, "weft_rpc_errors_total", "counter", "Calls answered with an error")             \
     X(DOCUMENTS, "weft_documents_open", "gauge", "Documents in memory")                            \

@@ -110,17 +110,19 @@ bool weft__origin_host_allowed(const struct weft_origin_policy *policy, struct w
     for (const char *const *name = policy->hosts; name && *name; name++)
         if (weft__http1_equal_nocase(authority.host, weft__slice_str(*name)))
             return true;
-    return false;
+    return policy->tls && weft__tls_context_covers(policy->tls, authority.host);
 }
 
-/* The rest of |origin| behind "http://" or "https://", and that scheme's port. */
-static bool strip_scheme(struct weft_slice origin, struct weft_slice *ret_rest, uint32_t *ret_port)
+/* The rest of |origin| behind "http://" or "https://", and that scheme's port. Behind TLS, what a
+ * page loaded without it says may be anybody's: only "https://" is our own. */
+static bool strip_scheme(const struct weft_origin_policy *policy, struct weft_slice origin,
+                         struct weft_slice *ret_rest, uint32_t *ret_port)
 {
     static const struct {
         const char *scheme;
         uint32_t port;
     } schemes[] = {{"http://", 80}, {"https://", 443}};
-    for (size_t i = 0; i < WEFT_ARRAY_LEN(schemes); i++) {
+    for (size_t i = policy->tls ? 1 : 0; i < WEFT_ARRAY_LEN(schemes); i++) {
         size_t len = strlen(schemes[i].scheme);
         if (origin.len <= len || !weft__http1_equal_nocase(weft__slice(origin.ptr, len),
                                                            weft__slice_str(schemes[i].scheme)))
@@ -142,7 +144,7 @@ bool weft__origin_allowed(const struct weft_origin_policy *policy, struct weft_s
     for (const char *const *allowed = policy->origins; allowed && *allowed; allowed++)
         if (weft__http1_equal_nocase(origin, weft__slice_str(*allowed)))
             return true;
-    if (!strip_scheme(origin, &rest, &port) || !weft__authority_parse(rest, &from) ||
+    if (!strip_scheme(policy, origin, &rest, &port) || !weft__authority_parse(rest, &from) ||
         !weft__authority_parse(host, &to))
         return false;
     return weft__http1_equal_nocase(from.host, to.host) &&

@@ -2,11 +2,12 @@
 /*
  * Who may talk to this server from a browser. Two rules stand against pages of strangers:
  *
- *   Host    a request names an address, "localhost" or a configured name. A stranger's page that
- *           had its own name point at our address (DNS rebinding) sends that name, and is refused.
- *   Origin  an upgrade comes from no browser (no Origin), from our own page (Origin equals Host),
- *           or from a configured origin. Cross-origin WebSockets are not limited by browsers
- *           themselves (RFC 6455 §10.2).
+ *   Host    a request names an address, "localhost", a configured name or one that a certificate of
+ *           ours is for. A stranger's page that had its own name point at our address (DNS
+ *           rebinding) sends that name, and is refused.
+ *   Origin  an upgrade comes from no browser (no Origin), from our own page (Origin equals Host,
+ *           and is https where we speak TLS), or from a configured origin. Cross-origin WebSockets
+ * are not limited by browsers themselves (RFC 6455 §10.2).
  *
  * **Thread:** any, once the policy is made.
  */
@@ -14,10 +15,12 @@
 #define WEFT_SERVER_ORIGIN_H
 
 #include "base/slice.h"
+#include "io/tls_context.h"
 
 struct weft_origin_policy {
-    const char *const *hosts;   /* names without port; NULL-terminated, or NULL */
-    const char *const *origins; /* "https://app.example:8443"; as |hosts| */
+    const char *const *hosts;     /* names without port; NULL-terminated, or NULL */
+    const char *const *origins;   /* "https://app.example:8443"; as |hosts| */
+    struct weft_tls_context *tls; /* NULL: plain, or encrypted by a proxy in front */
 };
 
 /* A host and maybe a port, as in Host and in an origin. */

@@ -22,6 +22,7 @@ enum {
     ADDRESS_MS = 1000, /* for the address to become free */
     ADDRESS_STEP_MS = 20,
     STRINGS_MAX = 65536, /* bytes of copied option strings */
+    CERTIFICATES_MAX = 256,
 };
 
 void weft_server_options_init(struct weft_server_options *options)
@@ -94,6 +95,40 @@ static int copy_options(struct weft_server *server, const struct weft_server_opt
     return 0;
 }
 
+/* Their strings are copied when they are read. */
+static int open_tls(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    struct weft_server_tls *tls = &server->options.tls;
+    struct weft_tls_certificate certificates[CERTIFICATES_MAX];
+    char message[WEFT_TLS_MESSAGE_SIZE] = "";
+    struct weft_tls_options options = {
+        .role = WEFT_TLS_SERVER,
+        .alloc = server->alloc,
+        .log = &server->log,
+        .certificates = certificates,
+        .ca_file = tls->client_ca_file,
+        .client_cert = (enum weft_tls_client_cert)tls->client_cert,
+        .min_version = tls->min_version,
+    };
+    const struct weft_server_certificate *from = tls->certificates;
+    size_t count = 0;
+    for (; from && (from[count].cert_file || from[count].key_file); count++) {
+        if (count == CERTIFICATES_MAX) {
+            say(ret_message, message_size, "there can be at most 256 certificates");
+            return WEFT_ERR_USAGE;
+        }
+        certificates[count] =
+            (struct weft_tls_certificate){from[count].cert_file, from[count].key_file};
+    }
+    *tls = (struct weft_server_tls){0};
+    if (!count)
+        return 0;
+    options.certificate_count = count;
+    int err = weft__tls_context_new(&options, &server->tls, message, sizeof(message));
+    say(ret_message, message_size, message);
+    return err;
+}
+
 /* ---- Making ---- */
 
 #ifdef WEFT_HAVE_SQLITE
@@ -148,6 +183,9 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
         return err;
     server->log =
         (struct weft_log){log_write, server, (enum weft_log_level)server->options.log_level};
+    err = open_tls(server, ret_message, message_size);
+    if (err)
+        return err;
     const struct weft_crypto *crypto = weft__crypto_openssl();
     crypto->random(crypto->ctx, &server->hash_key, sizeof(server->hash_key));
     err = open_store(server, ret_message, message_size);
@@ -213,7 +251,11 @@ static int listen_all(struct weft_server *server)
             return err;
     }
     weft__address_format(&server->address, server->address_text);
-    server->origins = (struct weft_origin_policy){server->options.hosts, server->options.origins};
+    server->origins = (struct weft_origin_policy){
+        .hosts = server->options.hosts,
+        .origins = server->options.origins,
+        .tls = server->tls,
+    };
     return 0;
 }
 
@@ -241,9 +283,30 @@ const char *weft_server_loop_name(const struct weft_server *server)
     return weft__loop_backend_name(server->workers[0]->loop);
 }
 
+int weft_server_is_secure(const struct weft_server *server)
+{
+    return server->tls != NULL;
+}
+
 unsigned weft_server_workers(const struct weft_server *server)
 {
     return server->worker_count;
+}
+
+/* ---- Reload ---- */
+
+int weft_server_reload(struct weft_server *server)
+{
+    char message[WEFT_TLS_MESSAGE_SIZE];
+    if (!server->tls)
+        return 0;
+    int err = weft__tls_context_reload(server->tls, message, sizeof(message));
+    if (err)
+        weft__log(&server->log, WEFT_LOG_ERROR, "the certificates stay as they were: %s",
+                  message[0] ? message : weft_err_message(err));
+    else
+        weft__log(&server->log, WEFT_LOG_INFO, "certificates read again");
+    return err;
 }
 
 /* ---- End ---- */
@@ -314,6 +377,7 @@ void weft_server_free(struct weft_server *server)
     for (unsigned i = 0; server->workers && i < server->worker_count; i++)
         weft__worker_free(server->workers[i]);
     weft__mesh_free(server->mesh);
+    weft__tls_context_free(server->tls);
     weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));
     weft__mem_free(alloc, server->metrics, server->worker_count * sizeof(struct weft_metrics *));
     weft__arena_done(&server->strings);

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "hub/mesh.h"
 #include "io/address.h"
+#include "io/tls_context.h"
 #include "port/log.h"
 #include "port/store.h"
 #include "server/metrics.h"
@@ -24,6 +25,7 @@ struct weft_server {
     struct weft_address address; /* to listen on; with the real port after the start */
     char address_text[WEFT_ADDRESS_TEXT_SIZE];
     struct weft_origin_policy origins;
+    struct weft_tls_context *tls; /* NULL: plain */
     struct weft_hash_key hash_key;
     struct weft_store *store;
     struct weft_mesh *mesh;

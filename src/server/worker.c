@@ -42,6 +42,9 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_PROTOCOL_ERRORS, transport->protocol_errors);
     weft__metrics_set(m, WEFT_METRIC_TIMEOUTS,
                       worker->timeouts + transport->lost + transport->stalls);
+    weft__metrics_set(m, WEFT_METRIC_TLS_HANDSHAKES, transport->tls_handshakes);
+    weft__metrics_set(m, WEFT_METRIC_TLS_RESUMED, transport->tls_resumed);
+    weft__metrics_set(m, WEFT_METRIC_TLS_FAILED, transport->tls_failures);
     weft__metrics_set(m, WEFT_METRIC_CALLS, rpc->calls);
     weft__metrics_set(m, WEFT_METRIC_CALL_ERRORS, errors);
     weft__metrics_set(m, WEFT_METRIC_DOCUMENTS, hub->documents);
@@ -156,6 +159,8 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
         .alloc = server->alloc,
         .crypto = weft__crypto_openssl(),
     };
+    transport.tls = server->tls;
+    transport.log = &server->log;
     transport.refusal_headers = weft__http_security_headers(&transport.refusal_header_count);
     struct weft_worker *worker = weft__mem_zalloc(server->alloc, sizeof(*worker));
     if (!worker)

@@ -8,6 +8,9 @@
 
 /* ---- transport.c ---- */
 
+/* Bytes of HTTP or WebSocket arrived, in any state. */
+void weft__transport_received(struct weft_transport *t, uint8_t *data, size_t len);
+
 /* Sets the timer that belongs to the state. */
 void weft__transport_arm(struct weft_transport *t);
 
@@ -40,6 +43,10 @@ void weft__transport_head_resume(struct weft_transport *t);
 /* Client, connected: sends the request. */
 void weft__transport_head_request(struct weft_transport *t);
 
+/* Answers what is no request with |status| and |text| (NULL: the status' own phrase) and ends with
+ * |err|. */
+void weft__transport_head_refuse(struct weft_transport *t, int status, const char *text, int err);
+
 /* ---- messages.c ---- */
 
 /* Turns into a WebSocket; on_open is still to be called. */
@@ -56,5 +63,38 @@ void weft__transport_touch(struct weft_transport *t);
 
 /* Sends what waits, then does what its end asks for. */
 void weft__transport_flush(struct weft_transport *t);
+
+/* Whether nothing more will be written behind what the output queue holds. */
+bool weft__transport_is_ending(const struct weft_transport *t);
+
+/* ---- secure.c: t->secure is not NULL but where said ---- */
+
+/* Makes t->secure, with the set's context. |authority| is whom a client wants to reach.
+ * **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_USAGE. */
+WEFT_MUST_USE int weft__transport_secure_new(struct weft_transport *t, struct weft_slice authority);
+
+/* Frees t->secure, which may be NULL. */
+void weft__transport_secure_free(struct weft_transport *t);
+
+/* What the secure transports of |set| shared. */
+void weft__transport_secure_set_done(struct weft_transport_set *set);
+
+/* Client, connected: begins the handshake; the request follows it. */
+void weft__transport_secure_connect(struct weft_transport *t);
+
+/* |n| > 0 bytes arrived, or the stream ended: as on_recv of io/tcp.h. */
+void weft__transport_secure_input(struct weft_transport *t, uint8_t *data, ptrdiff_t n);
+
+/* Encrypts and sends until something is in flight or nothing is left. True when nothing is. */
+bool weft__transport_secure_send(struct weft_transport *t);
+
+/* The send in flight is out. */
+void weft__transport_secure_sent(struct weft_transport *t);
+
+/* Encrypted bytes that the kernel did not take yet. */
+size_t weft__transport_secure_unsent(const struct weft_transport *t);
+
+/* TLS broke: only what is encrypted can be sent. */
+bool weft__transport_secure_failed(const struct weft_transport *t);
 
 #endif

@@ -82,6 +82,15 @@ int weft__transport_refuse(struct weft_transport *t, int status, const char *tex
     return err;
 }
 
+void weft__transport_head_refuse(struct weft_transport *t, int status, const char *text, int err)
+{
+    const struct weft_transport_options *options = &t->set->options;
+    if (refuse(t, status, text, options->refusal_headers, options->refusal_header_count))
+        weft__transport_finish(t, err);
+    else
+        weft__transport_wind_up(t, err);
+}
+
 int weft__transport_respond(struct weft_transport *t, struct weft_slice head,
                             struct weft_slice body, struct weft_buf *owner, bool close)
 {
@@ -148,9 +157,8 @@ static ptrdiff_t read_head(struct weft_transport *t, const uint8_t *data, size_t
     if (used >= 0)
         return used;
     t->set->stats.protocol_errors++;
-    const struct weft_transport_options *options = &t->set->options;
-    if (status && !refuse(t, status, NULL, options->refusal_headers, options->refusal_header_count))
-        weft__transport_wind_up(t, (int)used);
+    if (status)
+        weft__transport_head_refuse(t, status, NULL, (int)used);
     else
         weft__transport_finish(t, (int)used);
     return used;

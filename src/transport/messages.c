@@ -158,7 +158,7 @@ int weft__transport_send_frame(struct weft_transport *t, struct weft_buf *frame)
 
 size_t weft__transport_unsent(const struct weft_transport *t)
 {
-    return t->out.bytes;
+    return t->out.bytes + (t->secure ? weft__transport_secure_unsent(t) : 0);
 }
 
 /* Moves the waiting control frames into the queue: a close frame behind everything, pongs alone
@@ -190,6 +190,8 @@ static int queue_control(struct weft_transport *t)
 /* Sends until something is in flight or nothing is left. True when nothing is. */
 static bool send_out(struct weft_transport *t)
 {
+    if (t->secure)
+        return weft__transport_secure_send(t);
     while (!weft__outq_empty(&t->out)) {
         struct iovec *iov;
         int count = weft__outq_gather(&t->out, &t->set->pool, &iov);
@@ -205,11 +207,23 @@ static bool send_out(struct weft_transport *t)
     return true;
 }
 
+bool weft__transport_is_ending(const struct weft_transport *t)
+{
+    return t->state == WEFT_TRANSPORT_FLUSHING ||
+           (t->state == WEFT_TRANSPORT_OPEN && weft__ws_conn_should_drop(&t->ws));
+}
+
+/* Whether control frames wait, and can still be sent. */
+static bool has_control(const struct weft_transport *t)
+{
+    return t->is_ws && weft__ws_conn_has_control(&t->ws) &&
+           !(t->secure && weft__transport_secure_failed(t));
+}
+
 /* Everything is out: does what was waiting for that. */
 static void all_sent(struct weft_transport *t)
 {
-    if (t->state == WEFT_TRANSPORT_FLUSHING ||
-        (t->state == WEFT_TRANSPORT_OPEN && weft__ws_conn_should_drop(&t->ws))) {
+    if (weft__transport_is_ending(t)) {
         weft__transport_linger(t);
         return;
     }
@@ -230,7 +244,7 @@ void weft__transport_flush(struct weft_transport *t)
         weft__transport_head_resume(t);
     if (t->state == WEFT_TRANSPORT_CLOSED || weft__tcp_sending(&t->tcp))
         return;
-    if (t->is_ws && weft__ws_conn_has_control(&t->ws)) {
+    if (has_control(t)) {
         int err = queue_control(t);
         if (err) {
             weft__transport_finish(t, err);
@@ -242,6 +256,6 @@ void weft__transport_flush(struct weft_transport *t)
         return;
     if (t->pressed && t->out.bytes < t->set->options.pause_bytes / 2)
         relieve(t);
-    if (all && weft__outq_empty(&t->out) && !(t->is_ws && weft__ws_conn_has_control(&t->ws)))
+    if (all && weft__outq_empty(&t->out) && !has_control(t))
         all_sent(t);
 }

@@ -84,6 +84,7 @@ void weft__transport_set_done(struct weft_transport_set *set)
 {
     WEFT_ASSERT(set->stats.count == 0);
     weft__loop_hook_remove(&set->hook);
+    weft__transport_secure_set_done(set);
     weft__outq_pool_done(&set->pool);
 }
 
@@ -114,7 +115,7 @@ static uint64_t delay_ms(const struct weft_transport *t)
             return options->stall_ms;
         if (weft__ws_conn_is_open(&t->ws))
             return options->ping_ms;
-        return weft__outq_empty(&t->out) ? options->close_ms : options->stall_ms;
+        return weft__transport_unsent(t) ? options->stall_ms : options->close_ms;
     case WEFT_TRANSPORT_FLUSHING:
         return options->stall_ms;
     case WEFT_TRANSPORT_LINGERING:
@@ -176,7 +177,7 @@ static void timer_fired(struct weft_timer *timer)
         weft__transport_finish(t, t->err);
         return;
     }
-    if (!weft__outq_empty(&t->out)) {
+    if (weft__transport_unsent(t)) {
         t->set->stats.stalls++;
         weft__transport_abort(t, WEFT_ERR_TIMEOUT);
         return;
@@ -307,21 +308,31 @@ void weft__transport_input_ended(struct weft_transport *t, int err)
     }
 }
 
+void weft__transport_received(struct weft_transport *t, uint8_t *data, size_t len)
+{
+    if (t->state == WEFT_TRANSPORT_OPEN)
+        weft__transport_ws_input(t, data, len);
+    else if (t->state == WEFT_TRANSPORT_HEAD)
+        weft__transport_head_input(t, data, len);
+    else if (t->state == WEFT_TRANSPORT_ANSWERING)
+        weft__transport_head_stash(t, data, len);
+}
+
 static void on_recv(struct weft_tcp *tcp, uint8_t *data, ptrdiff_t n)
 {
     struct weft_transport *t = of_tcp(tcp);
-    if (n <= 0) {
-        weft__transport_input_ended(t, (int)n);
-        return;
+    if (n > 0) {
+        t->heard_ns = weft__loop_now_ns(t->set->loop);
+        t->pings = 0;
     }
-    t->heard_ns = weft__loop_now_ns(t->set->loop);
-    t->pings = 0;
-    if (t->state == WEFT_TRANSPORT_OPEN)
-        weft__transport_ws_input(t, data, (size_t)n);
-    else if (t->state == WEFT_TRANSPORT_HEAD)
-        weft__transport_head_input(t, data, (size_t)n);
-    else if (t->state == WEFT_TRANSPORT_ANSWERING)
-        weft__transport_head_stash(t, data, (size_t)n);
+    if (t->state == WEFT_TRANSPORT_CLOSED)
+        return;
+    if (t->secure)
+        weft__transport_secure_input(t, data, n);
+    else if (n > 0)
+        weft__transport_received(t, data, (size_t)n);
+    else
+        weft__transport_input_ended(t, (int)n);
 }
 
 static void on_sent(struct weft_tcp *tcp, ptrdiff_t n)
@@ -331,23 +342,32 @@ static void on_sent(struct weft_tcp *tcp, ptrdiff_t n)
         weft__transport_finish(t, (int)n);
         return;
     }
-    weft__outq_sent(&t->out, &t->set->pool);
+    if (t->secure)
+        weft__transport_secure_sent(t);
+    else
+        weft__outq_sent(&t->out, &t->set->pool);
     weft__transport_flush(t);
 }
 
 static void on_connected(struct weft_tcp *tcp, int err)
 {
     struct weft_transport *t = of_tcp(tcp);
-    if (err)
+    if (err) {
         weft__transport_finish(t, err);
-    else
+    } else if (t->secure) {
+        t->state = WEFT_TRANSPORT_HEAD;
+        weft__transport_arm(t);
+        weft__transport_secure_connect(t);
+    } else {
         weft__transport_head_request(t);
+    }
 }
 
 static void on_closed(struct weft_tcp *tcp)
 {
     struct weft_transport *t = of_tcp(tcp);
     weft__outq_clear(&t->out, &t->set->pool);
+    weft__transport_secure_free(t);
     weft__buf_unref(t->early);
     weft__transport_tell_end(t, WEFT_WS_CLOSE_ABNORMAL, (struct weft_slice){0});
     if (t->is_ws)
@@ -391,8 +411,12 @@ int weft__transport_serve(struct weft_transport *t, struct weft_transport_set *s
                           const struct weft_transport_callbacks *callbacks)
 {
     prepare(t, set, WEFT_WS_ROLE_SERVER, callbacks);
-    int err = weft__tcp_open(&t->tcp, set->loop, fd, &tcp_callbacks);
+    int err = set->options.tls ? weft__transport_secure_new(t, (struct weft_slice){0}) : 0;
     if (!err)
+        err = weft__tcp_open(&t->tcp, set->loop, fd, &tcp_callbacks);
+    if (err)
+        weft__transport_secure_free(t);
+    else
         born(t, WEFT_TRANSPORT_HEAD);
     return err;
 }
@@ -405,9 +429,14 @@ int weft__transport_dial(struct weft_transport *t, struct weft_transport_set *se
     prepare(t, set, WEFT_WS_ROLE_CLIENT, callbacks);
     t->http.dial = dial;
     dial->request = *request;
-    int err = weft__tcp_connect(&t->tcp, set->loop, address, set->options.handshake_ms,
-                                &dial->connector, &tcp_callbacks);
+    dial->failure[0] = '\0';
+    int err = set->options.tls ? weft__transport_secure_new(t, request->host) : 0;
     if (!err)
+        err = weft__tcp_connect(&t->tcp, set->loop, address, set->options.handshake_ms,
+                                &dial->connector, &tcp_callbacks);
+    if (err)
+        weft__transport_secure_free(t);
+    else
         born(t, WEFT_TRANSPORT_CONNECTING);
     return err;
 }

@@ -33,7 +33,9 @@
 #include "base/buf.h"
 #include "codec/http1.h"
 #include "io/tcp.h"
+#include "io/tls.h"
 #include "port/crypto.h"
+#include "port/log.h"
 #include "transport/outq.h"
 #include "ws/conn.h"
 #include "ws/handshake.h"
@@ -67,6 +69,10 @@ struct weft_transport_options {
     /* Unsent bytes at which a connection is given up: a backstop, since owners look at
      * weft__transport_unsent. 0: pause_bytes + 4 × max_message. */
     size_t drop_bytes;
+    /* Encrypts every connection of the set (NULL: none). Its role is that of the transports, so a
+     * set has servers or clients alone. Must outlive the set. */
+    struct weft_tls_context *tls;
+    const struct weft_log *log; /* why handshakes fail, at level debug; may be NULL */
     /* More headers of the answers that the transport gives by itself: to malformed heads. Must
      * outlive the set. */
     const struct weft_http1_header *refusal_headers;
@@ -81,6 +87,9 @@ struct weft_transport_stats {
     uint64_t protocol_errors; /* connections failed because the peer broke a rule */
     uint64_t lost;            /* connections lost to silence */
     uint64_t stalls;          /* connections given up because the peer did not read */
+    uint64_t tls_handshakes;  /* completed */
+    uint64_t tls_resumed;     /* of these, those that went on with an earlier session */
+    uint64_t tls_failures;    /* handshakes that failed */
     size_t count;             /* transports that have not seen on_closed */
     size_t open;              /* of these, open WebSockets */
 };
@@ -95,8 +104,9 @@ struct weft_transport_set {
     struct weft_list all;
     struct weft_list dirty; /* have output that was not submitted */
     struct weft_outq_pool pool;
-    struct weft_http1_head head; /* the request or answer being looked at */
-    uint8_t random[256];         /* a stock of random bytes for masks */
+    struct weft_http1_head head;              /* the request or answer being looked at */
+    struct weft_transport_secure_set *secure; /* NULL until the first encrypted connection */
+    uint8_t random[256];                      /* a stock of random bytes for masks */
     size_t random_left;
 };
 
@@ -140,6 +150,8 @@ struct weft_transport_dial {
     struct weft_tcp_connector connector;
     struct weft_ws_request request;
     char key[WEFT_WS_KEY_LEN + 1];
+    /* For the owner, in on_closed with WEFT_ERR_TLS: what was wrong, for people; "" otherwise. */
+    char failure[WEFT_TLS_FAILURE_SIZE];
 };
 
 /* Private but for the commented block at the end, which owners may read. */
@@ -151,6 +163,7 @@ struct weft_transport {
     struct weft_list dirty; /* in set->dirty, or alone */
     struct weft_timer timer;
     struct weft_outq out;
+    struct weft_transport_secure *secure; /* TLS, or NULL */
     struct weft_buf *early; /* server: what came behind a request that waits for its answer */
     union {
         struct weft_ws_conn ws; /* when |is_ws| */
@@ -195,8 +208,8 @@ void weft__transport_set_close(struct weft_transport_set *set, unsigned code, co
 /* weft__transport_abort for every transport: for the end of a shutdown's patience. */
 void weft__transport_set_abort(struct weft_transport_set *set, int err);
 
-/* Takes over the accepted socket |fd| as a server. **Errors:** as weft__tcp_open; |fd| stays the
- * caller's then and no callback comes. */
+/* Takes over the accepted socket |fd| as a server. **Errors:** as weft__tcp_open, WEFT_ERR_NOMEM;
+ * |fd| stays the caller's then and no callback comes. */
 WEFT_MUST_USE int weft__transport_serve(struct weft_transport *transport,
                                         struct weft_transport_set *set, int fd,
                                         const struct weft_transport_callbacks *callbacks);
@@ -205,8 +218,8 @@ WEFT_MUST_USE int weft__transport_serve(struct weft_transport *transport,
  * Connects to |address| as a client and asks for |request|. |dial| is the caller's and needs no
  * preparation; it and what |request| points to must stay until on_open or on_closed. A refusal is
  * an on_closed with err: WEFT_ERR_HANDSHAKE (see status), WEFT_ERR_TIMEOUT, WEFT_ERR_UNAVAILABLE,
- * ….
- * **Errors:** as weft__tcp_connect; no callback comes then.
+ * WEFT_ERR_TLS (see dial->failure), ….
+ * **Errors:** as weft__tcp_connect, WEFT_ERR_NOMEM; no callback comes then.
  */
 WEFT_MUST_USE int weft__transport_dial(struct weft_transport *transport,
                                        struct weft_transport_set *set,

@@ -3,16 +3,19 @@
 // Judges `weft echo` by the cases of tests/vectors/websocket, as a server and as a client:
 //
 //     node tests/conformance/websocket.mjs --binary build/release/bin/weft
-//         [--role server|client|both] [--loop epoll|uring] [--case PREFIX] [--verbose]
+//         [--role server|client|both] [--loop epoll|uring] [--tls] [--case PREFIX] [--verbose]
 //
+// With --tls everything is encrypted, with a certificate that the openssl command makes for the run.
 // Prints a table by group, what failed and why, and `N passed, N failed`; exits 1 on any failure.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import { parseArgs } from 'node:util';
 
 import { listCases } from './cases.mjs';
+import { makeCertificate } from './certificate.mjs';
 import { play } from './play.mjs';
 import { acceptValue, Tester } from './tester.mjs';
 
@@ -50,10 +53,12 @@ function headerValue(lines, name) {
 }
 
 /** Opens a WebSocket to the server under test. */
-async function openToServer(port) {
-    const socket = net.connect(port, '127.0.0.1');
+async function openToServer(port, certificate) {
+    const socket = certificate
+        ? tls.connect({ port, host: '127.0.0.1', ca: certificate.cert })
+        : net.connect(port, '127.0.0.1');
     socket.on('error', () => {});
-    await once(socket, 'connect');
+    await once(socket, certificate ? 'secureConnect' : 'connect');
     const key = randomBytes(16).toString('base64');
     socket.write('GET / HTTP/1.1\r\n' + `Host: 127.0.0.1:${port}\r\n` +
                  'Upgrade: websocket\r\nConnection: Upgrade\r\n' +
@@ -84,7 +89,11 @@ function exited(child) {
 
 class ServerJudge {
     async start(options) {
-        this.child = spawn(options.binary, ['echo', '--listen', '127.0.0.1:0', ...options.loop],
+        this.certificate = options.certificate;
+        const encrypted = this.certificate
+            ? ['--tls', this.certificate.certFile, this.certificate.keyFile] : [];
+        this.child = spawn(options.binary,
+                           ['echo', '--listen', '127.0.0.1:0', ...options.loop, ...encrypted],
                            { stdio: ['ignore', 'pipe', 'inherit'] });
         let text = '';
         const found = new Promise((resolve, reject) => {
@@ -92,7 +101,7 @@ class ServerJudge {
             this.child.on('exit', () => reject(new Error(`the server ended: ${text}`)));
             this.child.stdout.on('data', (chunk) => {
                 text += chunk;
-                const match = /listening on ws:\/\/127\.0\.0\.1:(\d+)(.*)/.exec(text);
+                const match = /listening on wss?:\/\/127\.0\.0\.1:(\d+)(.*)/.exec(text);
                 if (match) resolve(match);
             });
         });
@@ -103,7 +112,7 @@ class ServerJudge {
 
     async judge(test) {
         const tester = await Promise.race(
-            [openToServer(this.port), timeout(HANDSHAKE_MS, 'handshake: too slow')]);
+            [openToServer(this.port, this.certificate), timeout(HANDSHAKE_MS, 'handshake: too slow')]);
         const verdict = await play(tester, test);
         tester.socket.destroy();
         if (this.child.exitCode !== null || this.child.signalCode) throw new Error('server is gone');
@@ -128,16 +137,21 @@ class ClientJudge {
     async connect(server) {
         server.listen(0, '127.0.0.1');
         await once(server, 'listening');
-        const url = `ws://127.0.0.1:${server.address().port}/echo`;
-        const child = spawn(this.options.binary, ['echo', '--connect', url, ...this.options.loop],
+        const { certificate } = this.options;
+        const url = `${certificate ? 'wss' : 'ws'}://127.0.0.1:${server.address().port}/echo`;
+        const trusted = certificate ? ['--ca', certificate.certFile] : [];
+        const child = spawn(this.options.binary,
+                            ['echo', '--connect', url, ...this.options.loop, ...trusted],
                             { stdio: ['ignore', 'ignore', 'inherit'] });
+        const connected = certificate ? 'secureConnection' : 'connection';
         const [socket] = await Promise.race(
-            [once(server, 'connection'), timeout(HANDSHAKE_MS, 'the client did not connect')]);
+            [once(server, connected), timeout(HANDSHAKE_MS, 'the client did not connect')]);
         return { child, socket };
     }
 
     async judge(test) {
-        const server = net.createServer();
+        const { certificate } = this.options;
+        const server = certificate ? tls.createServer(certificate) : net.createServer();
         try {
             const { child, socket } = await this.connect(server);
             const tester = await Promise.race(
@@ -212,16 +226,20 @@ async function main() {
             binary: { type: 'string', default: 'build/release/bin/weft' },
             role: { type: 'string', default: 'both' },
             loop: { type: 'string' },
+            tls: { type: 'boolean', default: false },
             case: { type: 'string', default: '' },
             verbose: { type: 'boolean', default: false },
         },
     });
     const options = { ...values, loop: values.loop ? ['--loop', values.loop] : [] };
+    const certificate = values.tls ? makeCertificate('127.0.0.1') : null;
+    options.certificate = certificate;
     const cases = listCases().filter(({ id }) => id.startsWith(values.case));
     const results = new Map();
     for (const role of values.role === 'both' ? ['server', 'client'] : [values.role])
         results.set(role, await judgeRole(role, options, cases));
 
+    certificate?.remove();
     printTable(cases, results);
     let passed = 0;
     let failed = 0;

@@ -43,7 +43,7 @@ missing_packages()
             has_command ninja || echo ninja-build
             has_command pkg-config || echo pkg-config
             has_module 'liburing >= 2.3' || echo liburing-dev
-            has_module 'libcrypto >= 3.0' || echo libssl-dev
+            has_module 'libssl >= 3.0' || echo libssl-dev
             has_module 'sqlite3 >= 3.35' || echo libsqlite3-dev
             has_command node || echo nodejs
             has_command npm || echo npm
