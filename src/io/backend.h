@@ -26,6 +26,8 @@ enum weft_tcp_flag {
 enum weft_listener_state {
     WEFT_LISTENER_ARMED = 256, /* accepting; behind the public flags */
     WEFT_LISTENER_CLOSING = 512,
+    WEFT_LISTENER_PAUSED = 1024,
+    WEFT_LISTENER_CANCELING = 2048, /* io_uring: the cancellation of the accept is out */
 };
 
 /* Handles that may be opened before the loop runs: they fit the submission queue. */
@@ -53,6 +55,8 @@ struct weft_backend_ops {
     void (*tcp_close)(struct weft_tcp *tcp);
     /* Begins or goes on accepting. */
     int (*listener_arm)(struct weft_listener *listener);
+    /* Stops accepting, at once or, after a weft__listener_failed, later. */
+    void (*listener_disarm)(struct weft_listener *listener);
     /* Stops accepting and then calls weft__listener_finish, at once or later. */
     void (*listener_close)(struct weft_listener *listener);
     /* Additional flags of socket() for sockets that connect or listen. */

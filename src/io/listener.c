@@ -57,8 +57,11 @@ int weft__listener_open(struct weft_listener *listener, struct weft_loop *loop,
     int fd = socket(address->u.any.sa_family, type, 0);
     if (fd < 0)
         return bind_error(errno);
-    *listener = (struct weft_listener){
-        .loop = loop, .callbacks = callbacks, .fd = fd, .flags = flags & WEFT_LISTENER_REUSEPORT};
+    *listener =
+        (struct weft_listener){.loop = loop,
+                               .callbacks = callbacks,
+                               .fd = fd,
+                               .flags = flags & (WEFT_LISTENER_REUSEPORT | WEFT_LISTENER_STEPWISE)};
     weft__list_init(&listener->node);
     weft__timer_init(&listener->backoff, backoff_over);
     int err = bind_and_listen(fd, address, flags);
@@ -105,15 +108,34 @@ void weft__listener_accepted(struct weft_listener *listener, int fd,
 
 void weft__listener_failed(struct weft_listener *listener, int sys)
 {
-    if (listener->flags & WEFT_LISTENER_CLOSING)
+    if (listener->flags & (WEFT_LISTENER_CLOSING | WEFT_LISTENER_PAUSED))
         return;
     /* The connection that was to be accepted is gone already: the next may be fine. */
-    bool at_once =
-        sys == 0 || sys == ECONNABORTED || sys == EINTR || sys == EAGAIN || sys == EPROTO;
+    bool at_once = sys == 0 || sys == ECONNABORTED || sys == EINTR || sys == EAGAIN ||
+                   sys == EPROTO || sys == ECANCELED; /* paused and resumed */
     if (at_once && !listener->loop->ops->listener_arm(listener))
         return;
     listener->loop->stats.accept_waits++;
     weft__loop_timer_start(listener->loop, &listener->backoff, BACKOFF_MS);
+}
+
+void weft__listener_pause(struct weft_listener *listener)
+{
+    if (listener->flags & (WEFT_LISTENER_PAUSED | WEFT_LISTENER_CLOSING))
+        return;
+    listener->flags |= WEFT_LISTENER_PAUSED;
+    weft__timer_stop(&listener->loop->timers, &listener->backoff);
+    listener->loop->ops->listener_disarm(listener);
+}
+
+void weft__listener_resume(struct weft_listener *listener)
+{
+    if (!(listener->flags & WEFT_LISTENER_PAUSED) || (listener->flags & WEFT_LISTENER_CLOSING))
+        return;
+    listener->flags &= (uint16_t)~WEFT_LISTENER_PAUSED;
+    /* While the cancellation is out, its end arms it again. */
+    if (!(listener->flags & WEFT_LISTENER_ARMED))
+        weft__listener_failed(listener, 0);
 }
 
 void weft__listener_close(struct weft_listener *listener)

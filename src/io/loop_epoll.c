@@ -204,7 +204,8 @@ static void accept_ready(struct weft_listener *listener)
 {
     /* Enough for a storm, few enough for the established connections not to wait. */
     enum { ACCEPTS_A_TICK = 64 };
-    for (int i = 0; i < ACCEPTS_A_TICK && !(listener->flags & WEFT_LISTENER_CLOSING); i++) {
+    const uint16_t stopped = WEFT_LISTENER_CLOSING | WEFT_LISTENER_PAUSED;
+    for (int i = 0; i < ACCEPTS_A_TICK && !(listener->flags & stopped); i++) {
         struct weft_address peer = {0};
         socklen_t len = sizeof(peer);
         int fd = accept4(listener->fd, &peer.u.any, &len, SOCK_CLOEXEC);
@@ -298,6 +299,7 @@ int weft__epoll_init(struct weft_loop *loop)
         .tcp_interest = tcp_interest,
         .tcp_close = tcp_close,
         .listener_arm = listener_arm,
+        .listener_disarm = listener_disarm,
         .listener_close = listener_close,
         .socket_flags = SOCK_NONBLOCK,
     };

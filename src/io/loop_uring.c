@@ -177,17 +177,27 @@ static int listener_arm(struct weft_listener *listener)
     struct io_uring_sqe *sqe = new_sqe(listener->loop);
     if (!sqe)
         return WEFT_ERR_LIMIT;
-    io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (listener->flags & WEFT_LISTENER_STEPWISE)
+        io_uring_prep_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    else
+        io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
     io_uring_sqe_set_data64(sqe, user_data(listener, OP_ACCEPT));
     listener->flags |= WEFT_LISTENER_ARMED;
     listener->ops++;
     return 0;
 }
 
+static void listener_disarm(struct weft_listener *listener)
+{
+    if ((listener->flags & (WEFT_LISTENER_ARMED | WEFT_LISTENER_CANCELING)) != WEFT_LISTENER_ARMED)
+        return;
+    listener->flags |= WEFT_LISTENER_CANCELING;
+    cancel(listener->loop, listener, OP_ACCEPT);
+}
+
 static void listener_close(struct weft_listener *listener)
 {
-    if (listener->flags & WEFT_LISTENER_ARMED)
-        cancel(listener->loop, listener, OP_ACCEPT);
+    listener_disarm(listener);
     if (!listener->ops)
         weft__listener_finish(listener);
 }
@@ -274,7 +284,7 @@ static void accept_done(struct weft_listener *listener, int result, unsigned fla
     }
     if (flags & IORING_CQE_F_MORE)
         return;
-    listener->flags &= (uint16_t)~WEFT_LISTENER_ARMED;
+    listener->flags &= (uint16_t) ~(WEFT_LISTENER_ARMED | WEFT_LISTENER_CANCELING);
     weft__listener_failed(listener, result < 0 ? -result : 0);
     listener->ops--;
     if (!listener->ops && (listener->flags & WEFT_LISTENER_CLOSING))
@@ -468,6 +478,7 @@ int weft__uring_init(struct weft_loop *loop)
         .tcp_interest = tcp_interest,
         .tcp_close = tcp_close,
         .listener_arm = listener_arm,
+        .listener_disarm = listener_disarm,
         .listener_close = listener_close,
     };
     struct uring_backend *backend = weft__mem_zalloc(loop->alloc, sizeof(*backend));

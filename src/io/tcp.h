@@ -141,6 +141,9 @@ struct weft_listener_callbacks {
 
 enum weft_listener_flag {
     WEFT_LISTENER_REUSEPORT = 1, /* several listeners share the port; the kernel spreads */
+    /* Accepts one connection a tick on io_uring, so that pausing takes effect at once; without it
+     * the kernel accepts ahead what there is. */
+    WEFT_LISTENER_STEPWISE = 2,
 };
 
 /* The fields are the backends'. */
@@ -171,6 +174,15 @@ WEFT_MUST_USE int weft__listener_probe(const struct weft_address *address);
 /* The address it is bound to, with the real port. **Errors:** WEFT_ERR_SYSTEM. */
 WEFT_MUST_USE int weft__listener_address(const struct weft_listener *listener,
                                          struct weft_address *ret_address);
+
+/*
+ * Stops accepting until weft__listener_resume: connections wait in the backlog. Both may be
+ * repeated and called in any callback. What the kernel had accepted already is still delivered:
+ * nothing on epoll; on io_uring one connection, or without WEFT_LISTENER_STEPWISE as many as had
+ * come.
+ */
+void weft__listener_pause(struct weft_listener *listener);
+void weft__listener_resume(struct weft_listener *listener);
 
 /* Stops accepting; may be called in any callback, once. on_closed follows from a tick. */
 void weft__listener_close(struct weft_listener *listener);
