@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the transport share: transport.c is its life and its clock, head.c
- * the HTTP head phase, messages.c messages and output. Not for others. */
+/* What the parts of the transport share: transport.c is its life, clock.c its timer and
+ * limits of time and rate, head.c the HTTP head phase, messages.c messages and output, room.c
+ * making room. Not for others. */
 #ifndef WEFT_TRANSPORT_CORE_H
 #define WEFT_TRANSPORT_CORE_H
 
@@ -10,9 +11,6 @@
 
 /* Bytes of HTTP or WebSocket arrived, in any state. */
 void weft__transport_received(struct weft_transport *t, uint8_t *data, size_t len);
-
-/* Sets the timer that belongs to the state. */
-void weft__transport_arm(struct weft_transport *t);
 
 /* Closes the socket; on_closed follows with |err|. Without effect when it is closed. */
 void weft__transport_finish(struct weft_transport *t, int err);
@@ -29,7 +27,42 @@ void weft__transport_linger(struct weft_transport *t);
 /* Calls on_end once, if there was an on_open. */
 void weft__transport_tell_end(struct weft_transport *t, unsigned code, struct weft_slice reason);
 
+/* ---- clock.c ---- */
+
+/* Sets the timer that belongs to the state. */
+void weft__transport_arm(struct weft_transport *t);
+
+/* Sees to it that the timer fires at |due_ns| at the latest. */
+void weft__transport_arm_by(struct weft_transport *t, uint64_t due_ns);
+
+void weft__transport_timer_fired(struct weft_timer *timer);
+
+/* |ms| after |from_ns|; UINT64_MAX when either is. */
+static inline uint64_t weft__transport_after(uint64_t from_ns, uint64_t ms)
+{
+    return from_ns == UINT64_MAX || ms > (UINT64_MAX - from_ns) / WEFT_NS_PER_MS
+               ? UINT64_MAX
+               : from_ns + ms * WEFT_NS_PER_MS;
+}
+
+/* Counts that the peer ran into |limit|. */
+void weft__transport_limit(struct weft_transport *t, enum weft_transport_limit limit);
+
+/* The same on an open connection, which is closed with 1008 and |reason|. */
+void weft__transport_violated(struct weft_transport *t, enum weft_transport_limit limit,
+                              const char *reason);
+
+/* A ping or pong came: closes the connection when there are too many. */
+void weft__transport_control_came(struct weft_transport *t);
+
+/* Bytes of messages came; |fresh| when a message ended or none was going on. Keeps the time of the
+ * one that is unfinished now. */
+void weft__transport_message_time(struct weft_transport *t, bool fresh);
+
 /* ---- head.c ---- */
+
+/* Server: the head took too long. */
+void weft__transport_head_late(struct weft_transport *t);
 
 /* Looks at |len| bytes received in state HEAD, and at what remains of them in later states. */
 void weft__transport_head_input(struct weft_transport *t, uint8_t *data, size_t len);
@@ -43,8 +76,8 @@ void weft__transport_head_resume(struct weft_transport *t);
 /* Client, connected: sends the request. */
 void weft__transport_head_request(struct weft_transport *t);
 
-/* Answers what is no request with |status| and |text| (NULL: the status' own phrase) and ends with
- * |err|. */
+/* Answers what is no request with |status| (0: without a word) and |text| (NULL: the status' own
+ * phrase) and ends with |err|. */
 void weft__transport_head_refuse(struct weft_transport *t, int status, const char *text, int err);
 
 /* ---- messages.c ---- */
@@ -63,6 +96,10 @@ void weft__transport_touch(struct weft_transport *t);
 
 /* Sends what waits, then does what its end asks for. */
 void weft__transport_flush(struct weft_transport *t);
+
+/* Sends the next batch of |q|, which is not empty: the output queue or what TLS made of it. Returns
+ * as weft__tcp_send; the connection ended when that is an error. */
+int weft__transport_send_batch(struct weft_transport *t, struct weft_outq *q);
 
 /* Whether nothing more will be written behind what the output queue holds. */
 bool weft__transport_is_ending(const struct weft_transport *t);

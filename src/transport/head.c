@@ -85,7 +85,7 @@ int weft__transport_refuse(struct weft_transport *t, int status, const char *tex
 void weft__transport_head_refuse(struct weft_transport *t, int status, const char *text, int err)
 {
     const struct weft_transport_options *options = &t->set->options;
-    if (refuse(t, status, text, options->refusal_headers, options->refusal_header_count))
+    if (!status || refuse(t, status, text, options->refusal_headers, options->refusal_header_count))
         weft__transport_finish(t, err);
     else
         weft__transport_wind_up(t, err);
@@ -112,6 +112,7 @@ int weft__transport_respond(struct weft_transport *t, struct weft_slice head,
         return 0;
     }
     t->state = WEFT_TRANSPORT_HEAD;
+    t->since_ns = weft__loop_now_ns(t->set->loop);
     answered(t);
     return 0;
 }
@@ -157,11 +158,24 @@ static ptrdiff_t read_head(struct weft_transport *t, const uint8_t *data, size_t
     if (used >= 0)
         return used;
     t->set->stats.protocol_errors++;
-    if (status)
-        weft__transport_head_refuse(t, status, NULL, (int)used);
-    else
-        weft__transport_finish(t, (int)used);
+    if (status == 431 || status == 414 || used == WEFT_ERR_TOO_BIG)
+        weft__transport_limit(t, WEFT_TRANSPORT_LIMIT_HEAD);
+    weft__transport_head_refuse(t, status, NULL, (int)used);
     return used;
+}
+
+void weft__transport_head_late(struct weft_transport *t)
+{
+    bool begun = t->http.in.len > 0;
+    /* A connection kept for another request that never came did no harm. */
+    if (!begun && t->keep_alive) {
+        weft__transport_finish(t, 0);
+        return;
+    }
+    weft__transport_limit(t, WEFT_TRANSPORT_LIMIT_HANDSHAKE);
+    /* Such a peer is told, but not waited for once more. */
+    t->in_ended = true;
+    weft__transport_head_refuse(t, begun ? 408 : 0, NULL, WEFT_ERR_TIMEOUT);
 }
 
 /* |rest| came behind a head that the owner was asked about. False when it is to be read as a head
@@ -287,6 +301,7 @@ void weft__transport_head_request(struct weft_transport *t)
         return;
     }
     t->state = WEFT_TRANSPORT_HEAD;
+    t->since_ns = weft__loop_now_ns(t->set->loop);
     weft__transport_arm(t);
     weft__transport_touch(t);
 }

@@ -12,6 +12,9 @@ void weft__transport_ws_begin(struct weft_transport *t)
     weft__ws_conn_init(&t->ws, (enum weft_ws_role)t->role, &t->set->ws);
     t->is_ws = true;
     t->state = WEFT_TRANSPORT_OPEN;
+    t->since_ns = 0;
+    weft__list_remove(&t->node);
+    weft__list_push(&t->set->all, &t->node);
 }
 
 void weft__transport_ws_opened(struct weft_transport *t)
@@ -25,6 +28,26 @@ void weft__transport_ws_opened(struct weft_transport *t)
 
 /* ---- In ---- */
 
+/* The limit behind an error that the ws connection reported, or WEFT_TRANSPORT_LIMIT_COUNT. */
+static enum weft_transport_limit limit_of(const struct weft_transport *t, int err)
+{
+    if (err != WEFT_ERR_TOO_BIG)
+        return WEFT_TRANSPORT_LIMIT_COUNT;
+    return weft__ws_conn_fragments(&t->ws) >= t->set->options.max_fragments
+               ? WEFT_TRANSPORT_LIMIT_FRAGMENTS
+               : WEFT_TRANSPORT_LIMIT_MESSAGE;
+}
+
+static void failed(struct weft_transport *t, const struct weft_ws_event *event)
+{
+    enum weft_transport_limit limit = limit_of(t, event->err);
+    t->set->stats.protocol_errors++;
+    if (limit != WEFT_TRANSPORT_LIMIT_COUNT)
+        weft__transport_limit(t, limit);
+    t->err = event->err;
+    weft__transport_tell_end(t, event->code, event->data);
+}
+
 static void handle_event(struct weft_transport *t, const struct weft_ws_event *event)
 {
     switch (event->type) {
@@ -36,13 +59,13 @@ static void handle_event(struct weft_transport *t, const struct weft_ws_event *e
         weft__transport_tell_end(t, event->code, event->data);
         break;
     case WEFT_WS_EVENT_ERROR:
-        t->set->stats.protocol_errors++;
-        t->err = event->err;
-        weft__transport_tell_end(t, event->code, event->data);
+        failed(t, event);
         break;
-    case WEFT_WS_EVENT_NONE:
     case WEFT_WS_EVENT_PING:
     case WEFT_WS_EVENT_PONG:
+        weft__transport_control_came(t);
+        break;
+    case WEFT_WS_EVENT_NONE:
     default:
         break;
     }
@@ -51,16 +74,19 @@ static void handle_event(struct weft_transport *t, const struct weft_ws_event *e
 void weft__transport_ws_input(struct weft_transport *t, uint8_t *data, size_t len)
 {
     struct weft_ws_event event;
+    bool fresh = false;
     do {
         size_t used = weft__ws_conn_read(&t->ws, data, len, &event);
         data += used;
         len -= used;
+        fresh = fresh || (event.type != WEFT_WS_EVENT_NONE && !weft__ws_conn_in_message(&t->ws));
         handle_event(t, &event);
     } while (event.type != WEFT_WS_EVENT_NONE && t->state == WEFT_TRANSPORT_OPEN);
     if (t->state != WEFT_TRANSPORT_OPEN)
         return;
     if (weft__ws_conn_has_control(&t->ws) || weft__ws_conn_should_drop(&t->ws))
         weft__transport_touch(t);
+    weft__transport_message_time(t, fresh);
 }
 
 /* ---- Out ---- */
@@ -85,6 +111,8 @@ static void relieve(struct weft_transport *t)
         /* The peer could not be heard meanwhile. */
         t->heard_ns = weft__loop_now_ns(t->set->loop);
         t->pings = 0;
+        if (t->since_ns)
+            t->since_ns = t->heard_ns;
         if (t->state != WEFT_TRANSPORT_ANSWERING)
             weft__tcp_resume(&t->tcp);
         weft__transport_arm(t);
@@ -109,6 +137,7 @@ static int check_send(struct weft_transport *t, size_t more)
         return WEFT_ERR_STATE;
     if (more > t->set->options.drop_bytes - WEFT_MIN(t->out.bytes, t->set->options.drop_bytes)) {
         t->set->stats.stalls++;
+        weft__transport_limit(t, WEFT_TRANSPORT_LIMIT_UNSENT);
         weft__transport_abort(t, WEFT_ERR_LIMIT);
         return WEFT_ERR_LIMIT;
     }
@@ -187,23 +216,29 @@ static int queue_control(struct weft_transport *t)
     return err;
 }
 
+int weft__transport_send_batch(struct weft_transport *t, struct weft_outq *q)
+{
+    struct iovec *iov;
+    int count = weft__outq_gather(q, &t->set->pool, &iov);
+    t->sent_ns = weft__loop_now_ns(t->set->loop);
+    int result = weft__tcp_send(&t->tcp, iov, count);
+    if (result > 0)
+        weft__outq_sent(q, &t->set->pool);
+    else if (result == 0)
+        weft__transport_arm_by(t, weft__transport_after(t->sent_ns, t->set->options.stall_ms));
+    else
+        weft__transport_finish(t, result);
+    return result;
+}
+
 /* Sends until something is in flight or nothing is left. True when nothing is. */
 static bool send_out(struct weft_transport *t)
 {
     if (t->secure)
         return weft__transport_secure_send(t);
-    while (!weft__outq_empty(&t->out)) {
-        struct iovec *iov;
-        int count = weft__outq_gather(&t->out, &t->set->pool, &iov);
-        int result = weft__tcp_send(&t->tcp, iov, count);
-        if (result == 0)
+    while (!weft__outq_empty(&t->out))
+        if (weft__transport_send_batch(t, &t->out) <= 0)
             return false;
-        if (result < 0) {
-            weft__transport_finish(t, result);
-            return false;
-        }
-        weft__outq_sent(&t->out, &t->set->pool);
-    }
     return true;
 }
 
@@ -225,6 +260,11 @@ static void all_sent(struct weft_transport *t)
 {
     if (weft__transport_is_ending(t)) {
         weft__transport_linger(t);
+        return;
+    }
+    if (t->state == WEFT_TRANSPORT_HEAD) {
+        t->since_ns = weft__loop_now_ns(t->set->loop);
+        weft__transport_arm(t);
         return;
     }
     /* From here on the peer has its time for the closing handshake, and no more than that. */

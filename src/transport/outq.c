@@ -30,6 +30,22 @@ void weft__outq_pool_done(struct weft_outq_pool *pool)
     *pool = (struct weft_outq_pool){.alloc = pool->alloc};
 }
 
+void weft__outq_pool_trim(struct weft_outq_pool *pool, size_t keep)
+{
+    while (pool->unused > keep && pool->chunks) {
+        struct weft_outq_segment *segment = pool->chunks;
+        pool->chunks = segment->next;
+        pool->unused -= WEFT_OUTQ_CHUNK;
+        weft__mem_free(pool->alloc, segment, WEFT_OUTQ_CHUNK);
+    }
+    while (pool->unused > keep && pool->references) {
+        struct weft_outq_segment *segment = pool->references;
+        pool->references = segment->next;
+        pool->unused -= sizeof(*segment);
+        weft__mem_free(pool->alloc, segment, sizeof(*segment));
+    }
+}
+
 /* ---- Segments ---- */
 
 /* An empty chunk with at least |room| bytes. */

@@ -62,6 +62,9 @@ void weft__outq_pool_init(struct weft_outq_pool *pool, const struct weft_alloc *
 /* Every queue must be clear. */
 void weft__outq_pool_done(struct weft_outq_pool *pool);
 
+/* Frees unused memory until at most |keep| bytes of it are left. */
+void weft__outq_pool_trim(struct weft_outq_pool *pool, size_t keep);
+
 /* Drops everything; nothing of it may be in flight. */
 void weft__outq_clear(struct weft_outq *q, struct weft_outq_pool *pool);
 

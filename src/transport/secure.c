@@ -343,16 +343,8 @@ bool weft__transport_secure_send(struct weft_transport *t)
             fill_wire(t);
         if (weft__outq_empty(wire))
             return true;
-        struct iovec *iov;
-        int count = weft__outq_gather(wire, &t->set->pool, &iov);
-        int result = weft__tcp_send(&t->tcp, iov, count);
-        if (result == 0)
+        if (weft__transport_send_batch(t, wire) <= 0)
             return false;
-        if (result < 0) {
-            weft__transport_finish(t, result);
-            return false;
-        }
-        weft__outq_sent(wire, &t->set->pool);
     }
 }
 

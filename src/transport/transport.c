@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a transport: birth in either role, the timer of each state, and all ways to end. */
+/* The life of a transport: birth in either role, what TCP reports, and all ways to end. */
 #include "transport/transport.h"
 
 #include "transport/core.h"
@@ -52,6 +52,12 @@ static void fill_defaults(struct weft_transport_options *options, struct weft_lo
         options->handshake_ms = WEFT_TRANSPORT_HANDSHAKE_MS;
     if (!options->ping_ms)
         options->ping_ms = WEFT_TRANSPORT_PING_MS;
+    if (!options->pings_missed)
+        options->pings_missed = WEFT_TRANSPORT_PINGS_MISSED;
+    if (!options->message_ms)
+        options->message_ms = WEFT_TRANSPORT_MESSAGE_MS;
+    if (!options->max_control)
+        options->max_control = WEFT_TRANSPORT_MAX_CONTROL;
     if (!options->close_ms)
         options->close_ms = WEFT_TRANSPORT_CLOSE_MS;
     if (!options->pause_bytes)
@@ -75,6 +81,7 @@ void weft__transport_set_init(struct weft_transport_set *set, struct weft_loop *
     set->ws.max_message = set->options.max_message;
     set->ws.max_fragments = set->options.max_fragments;
     weft__list_init(&set->all);
+    weft__list_init(&set->young);
     weft__list_init(&set->dirty);
     weft__outq_pool_init(&set->pool, set->options.alloc);
     weft__loop_hook_add(loop, &set->hook, flush_dirty);
@@ -90,101 +97,19 @@ void weft__transport_set_done(struct weft_transport_set *set)
 
 void weft__transport_set_close(struct weft_transport_set *set, unsigned code, const char *reason)
 {
-    WEFT_LIST_EACH (node, &set->all) {
-        struct weft_transport *t = WEFT_CONTAINER_OF(node, struct weft_transport, node);
-        weft__transport_close(t, code, weft__slice_str(reason));
-    }
+    struct weft_list *const lists[] = {&set->young, &set->all};
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(lists); i++)
+        WEFT_LIST_EACH (node, lists[i])
+            weft__transport_close(WEFT_CONTAINER_OF(node, struct weft_transport, node), code,
+                                  weft__slice_str(reason));
 }
 
 void weft__transport_set_abort(struct weft_transport_set *set, int err)
 {
-    WEFT_LIST_EACH (node, &set->all)
-        weft__transport_abort(WEFT_CONTAINER_OF(node, struct weft_transport, node), err);
-}
-
-/* ---- The timer ---- */
-
-static uint64_t delay_ms(const struct weft_transport *t)
-{
-    const struct weft_transport_options *options = &t->set->options;
-    switch ((enum weft_transport_state)t->state) {
-    case WEFT_TRANSPORT_HEAD:
-        return t->paused ? options->stall_ms : options->handshake_ms;
-    case WEFT_TRANSPORT_OPEN:
-        if (t->paused)
-            return options->stall_ms;
-        if (weft__ws_conn_is_open(&t->ws))
-            return options->ping_ms;
-        return weft__transport_unsent(t) ? options->stall_ms : options->close_ms;
-    case WEFT_TRANSPORT_FLUSHING:
-        return options->stall_ms;
-    case WEFT_TRANSPORT_LINGERING:
-        return options->close_ms;
-    case WEFT_TRANSPORT_CONNECTING: /* the TCP connection has its own */
-    case WEFT_TRANSPORT_ANSWERING:  /* the owner's affair */
-    case WEFT_TRANSPORT_CLOSED:
-    default:
-        return UINT64_MAX;
-    }
-}
-
-void weft__transport_arm(struct weft_transport *t)
-{
-    uint64_t delay = delay_ms(t);
-    if (delay == UINT64_MAX)
-        weft__loop_timer_stop(t->set->loop, &t->timer);
-    else
-        weft__loop_timer_start(t->set->loop, &t->timer, delay);
-}
-
-/* An open, unhindered connection: has anything been heard since the timer was set? */
-static void check_liveness(struct weft_transport *t)
-{
-    struct weft_loop *loop = t->set->loop;
-    uint64_t due_ns = t->heard_ns + t->set->options.ping_ms * WEFT_NS_PER_MS;
-    if (!t->pings && due_ns > weft__loop_now_ns(loop)) {
-        weft__loop_timer_start_at(loop, &t->timer, due_ns);
-        return;
-    }
-    if (t->pings >= WEFT_TRANSPORT_PINGS_MISSED) {
-        t->set->stats.lost++;
-        weft__transport_finish(t, WEFT_ERR_TIMEOUT);
-        return;
-    }
-    struct weft_bytes out;
-    int err = weft__outq_open(&t->out, &t->set->pool, WEFT_WS_HEAD_MAX, &out);
-    if (!err) {
-        err = weft__ws_conn_ping(&t->ws, &out, (struct weft_slice){0});
-        weft__outq_close(&t->out, &out);
-    }
-    if (err) {
-        weft__transport_finish(t, err);
-        return;
-    }
-    t->pings++;
-    weft__transport_touch(t);
-    weft__transport_arm(t);
-}
-
-static void timer_fired(struct weft_timer *timer)
-{
-    struct weft_transport *t = WEFT_CONTAINER_OF(timer, struct weft_transport, timer);
-    if (t->state == WEFT_TRANSPORT_OPEN && !t->paused && weft__ws_conn_is_open(&t->ws)) {
-        check_liveness(t);
-        return;
-    }
-    if (t->state == WEFT_TRANSPORT_LINGERING) {
-        weft__transport_finish(t, t->err);
-        return;
-    }
-    if (weft__transport_unsent(t)) {
-        t->set->stats.stalls++;
-        weft__transport_abort(t, WEFT_ERR_TIMEOUT);
-        return;
-    }
-    /* A client whose closing handshake is complete only waited for the server's end. */
-    bool closed = t->is_ws && weft__ws_conn_state(&t->ws) == WEFT_WS_STATE_CLOSED;
-    weft__transport_finish(t, closed ? t->err : WEFT_ERR_TIMEOUT);
+    struct weft_list *const lists[] = {&set->young, &set->all};
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(lists); i++)
+        WEFT_LIST_EACH (node, lists[i])
+            weft__transport_abort(WEFT_CONTAINER_OF(node, struct weft_transport, node), err);
 }
 
 /* ---- The end ---- */
@@ -391,10 +316,11 @@ static void prepare(struct weft_transport *t, struct weft_transport_set *set,
         .set = set,
         .callbacks = callbacks,
         .heard_ns = weft__loop_now_ns(set->loop),
+        .since_ns = weft__loop_now_ns(set->loop),
         .role = (uint8_t)role,
     };
     weft__list_init(&t->dirty);
-    weft__timer_init(&t->timer, timer_fired);
+    weft__timer_init(&t->timer, weft__transport_timer_fired);
     weft__bytes_init(&t->http.in, set->options.alloc, WEFT_HTTP1_HEAD_MAX);
 }
 
@@ -402,7 +328,7 @@ static void prepare(struct weft_transport *t, struct weft_transport_set *set,
 static void born(struct weft_transport *t, enum weft_transport_state state)
 {
     t->state = (uint8_t)state;
-    weft__list_push(&t->set->all, &t->node);
+    weft__list_push(t->role == WEFT_WS_ROLE_SERVER ? &t->set->young : &t->set->all, &t->node);
     t->set->stats.count++;
     weft__transport_arm(t);
 }

@@ -44,26 +44,60 @@ enum {
     WEFT_TRANSPORT_HANDSHAKE_MS = 5000, /* defaults of the options below */
     WEFT_TRANSPORT_PING_MS = 25000,
     WEFT_TRANSPORT_PINGS_MISSED = 2,
+    WEFT_TRANSPORT_MESSAGE_MS = 60000,
+    WEFT_TRANSPORT_MAX_CONTROL = 100,
     WEFT_TRANSPORT_CLOSE_MS = 5000,
     WEFT_TRANSPORT_STALL_MS = 30000,
     WEFT_TRANSPORT_PAUSE_BYTES = 1024 * 1024,
 };
 
+struct weft_transport;
+
+/* The limits that a peer can run into; X(identifier). What each means stands at the option. */
+#define WEFT_TRANSPORT_LIMIT_TABLE(X)                                                              \
+    X(HANDSHAKE) /* handshake_ms */                                                                \
+    X(HEAD)      /* WEFT_HTTP1_HEAD_MAX and its like */                                            \
+    X(MESSAGE)   /* max_message */                                                                 \
+    X(FRAGMENTS) /* max_fragments */                                                               \
+    X(CONTROL)   /* max_control */                                                                 \
+    X(SLOW)      /* message_ms */                                                                  \
+    X(SILENCE)   /* pings_missed */                                                                \
+    X(STALL)     /* stall_ms */                                                                    \
+    X(UNSENT)    /* drop_bytes */
+
+enum weft_transport_limit {
+#define WEFT_TRANSPORT_LIMIT_ENUM(id) WEFT_TRANSPORT_LIMIT_##id,
+    WEFT_TRANSPORT_LIMIT_TABLE(WEFT_TRANSPORT_LIMIT_ENUM)
+#undef WEFT_TRANSPORT_LIMIT_ENUM
+        WEFT_TRANSPORT_LIMIT_COUNT
+};
+
+/* UINT64_MAX, SIZE_MAX and UINT32_MAX stand for no limit. */
 struct weft_transport_options {
     const struct weft_alloc *alloc; /* NULL: the loop's */
     const struct weft_crypto *crypto;
     size_t max_message;     /* bytes, 0: WEFT_WS_MAX_MESSAGE_DEFAULT */
     uint32_t max_fragments; /* 0: WEFT_WS_MAX_FRAGMENTS_DEFAULT */
-    /* From accept to a complete request head, and from one answered request to the next. A client:
-     * from the sent request to the answer. 0: default. */
+    /* Pings and pongs that a peer may send, a second and at once; more are closed with 1008.
+     * 0: default. */
+    uint32_t max_control;
+    /* From accept to a complete request head, and from one answered request to the next: not from
+     * byte to byte, so that dribbling a head gains nothing. A client: from the sent request to the
+     * answer. 0: default. */
     uint64_t handshake_ms;
-    /* A peer silent for this long is pinged; one that leaves WEFT_TRANSPORT_PINGS_MISSED pings in a
-     * row without any sign of life is lost. 0: default; UINT64_MAX: never. */
+    /* From a message's first byte to its last, without the time during which we did not read;
+     * longer ones are closed with 1008. 0: default. */
+    uint64_t message_ms;
+    /* A peer silent for this long, for each connection up to a tenth less or more, is pinged; one
+     * that leaves |pings_missed| pings in a row without any sign of life is lost. 0: default;
+     * UINT64_MAX: never. */
     uint64_t ping_ms;
+    uint32_t pings_missed;
     /* From our close frame, or from the end of our output, to the peer's end. 0: default. */
     uint64_t close_ms;
-    /* A server stops reading while more than |pause_bytes| wait to be sent, and gives up when that
-     * lasts |stall_ms|. A client always reads. 0: defaults. */
+    /* A server stops reading while more than |pause_bytes| wait to be sent. A peer that takes
+     * nothing of what waits for |stall_ms| is given up, however little waits. A client always
+     * reads. 0: defaults. */
     size_t pause_bytes;
     uint64_t stall_ms;
     /* Unsent bytes at which a connection is given up: a backstop, since owners look at
@@ -77,6 +111,10 @@ struct weft_transport_options {
      * outlive the set. */
     const struct weft_http1_header *refusal_headers;
     size_t refusal_header_count;
+    /* A peer ran into |limit|: for counting and logging. Unlike the callbacks below it may come
+     * from inside a call of this header, so it may only look at |transport|. May be NULL. */
+    void (*on_limit)(void *ctx, struct weft_transport *transport, enum weft_transport_limit limit);
+    void *on_limit_ctx;
 };
 
 struct weft_transport_stats {
@@ -90,8 +128,11 @@ struct weft_transport_stats {
     uint64_t tls_handshakes;  /* completed */
     uint64_t tls_resumed;     /* of these, those that went on with an earlier session */
     uint64_t tls_failures;    /* handshakes that failed */
-    size_t count;             /* transports that have not seen on_closed */
-    size_t open;              /* of these, open WebSockets */
+    uint64_t evicted;         /* connections given up to make room: weft__transport_set_evict */
+    uint64_t shed;            /* and to free memory: weft__transport_set_shed */
+    uint64_t limits[WEFT_TRANSPORT_LIMIT_COUNT]; /* times that peers ran into each */
+    size_t count;                                /* transports that have not seen on_closed */
+    size_t open;                                 /* of these, open WebSockets */
 };
 
 /* What the transports of one loop share. The fields are private but |stats|. */
@@ -102,6 +143,7 @@ struct weft_transport_set {
     struct weft_transport_stats stats;
     struct weft_loop_hook hook;
     struct weft_list all;
+    struct weft_list young; /* instead: servers' that are not WebSockets yet, oldest first */
     struct weft_list dirty; /* have output that was not submitted */
     struct weft_outq_pool pool;
     struct weft_http1_head head;              /* the request or answer being looked at */
@@ -109,8 +151,6 @@ struct weft_transport_set {
     uint8_t random[256];                      /* a stock of random bytes for masks */
     size_t random_left;
 };
-
-struct weft_transport;
 
 struct weft_transport_callbacks {
     /*
@@ -159,7 +199,7 @@ struct weft_transport {
     struct weft_tcp tcp;
     struct weft_transport_set *set;
     const struct weft_transport_callbacks *callbacks;
-    struct weft_list node;  /* in set->all */
+    struct weft_list node;  /* in set->all or set->young */
     struct weft_list dirty; /* in set->dirty, or alone */
     struct weft_timer timer;
     struct weft_outq out;
@@ -173,17 +213,20 @@ struct weft_transport {
             struct weft_transport_dial *dial;
         } http;
     };
-    uint64_t heard_ns; /* when something last came */
-    uint8_t pings;     /* sent since then */
-    uint8_t role;      /* enum weft_ws_role */
-    bool is_ws;        /* |ws| is alive */
-    bool paused;       /* reading stopped because of unsent bytes */
-    bool pressed;      /* on_drain is owed */
-    bool in_ended;     /* the peer's end of the stream was seen */
-    bool end_told;     /* on_end was called */
-    bool opened;       /* on_open was called or is due */
-    bool close_timed;  /* the time for the closing handshake runs */
-    bool reading;      /* inside the processing of received bytes */
+    uint64_t heard_ns;   /* when something last came */
+    uint64_t since_ns;   /* when the head or message being read began; 0: no message */
+    uint64_t sent_ns;    /* when the send in flight began */
+    uint64_t control_ns; /* until when the control frames received use up their rate */
+    uint8_t pings;       /* sent since then */
+    uint8_t role;        /* enum weft_ws_role */
+    bool is_ws;          /* |ws| is alive */
+    bool paused;         /* reading stopped because of unsent bytes */
+    bool pressed;        /* on_drain is owed */
+    bool in_ended;       /* the peer's end of the stream was seen */
+    bool end_told;       /* on_end was called */
+    bool opened;         /* on_open was called or is due */
+    bool close_timed;    /* the time for the closing handshake runs */
+    bool reading;        /* inside the processing of received bytes */
     /* For the owner to read. */
     uint8_t state;       /* enum weft_transport_state */
     bool keep_alive;     /* on_request: the connection can serve another request afterwards */
@@ -207,6 +250,18 @@ void weft__transport_set_close(struct weft_transport_set *set, unsigned code, co
 
 /* weft__transport_abort for every transport: for the end of a shutdown's patience. */
 void weft__transport_set_abort(struct weft_transport_set *set, int err);
+
+/* Makes room for other connections: aborts up to |max| of those that for |age_ms| or longer have
+ * not completed a request, oldest first. Returns how many. */
+size_t weft__transport_set_evict(struct weft_transport_set *set, size_t max, uint64_t age_ms);
+
+/* Makes room in memory: aborts those connections that hold the most, in unsent output and gathered
+ * input, until they held |bytes|; those that hold little are left alone. Returns the bytes they
+ * held, which are free a few ticks later. */
+size_t weft__transport_set_shed(struct weft_transport_set *set, size_t bytes);
+
+/* Gives back unused memory that was kept for the next burst, all but |keep| bytes. */
+void weft__transport_set_trim(struct weft_transport_set *set, size_t keep);
 
 /* Takes over the accepted socket |fd| as a server. **Errors:** as weft__tcp_open, WEFT_ERR_NOMEM;
  * |fd| stays the caller's then and no callback comes. */

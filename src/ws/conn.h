@@ -211,6 +211,24 @@ static inline bool weft__ws_conn_is_open(const struct weft_ws_conn *conn)
     return conn->state == WEFT_WS_STATE_OPEN;
 }
 
+/* Whether a message, or a frame of any kind, was begun and is not complete. */
+static inline bool weft__ws_conn_in_message(const struct weft_ws_conn *conn)
+{
+    return conn->message_opcode || conn->in_frame || conn->head_len;
+}
+
+/* Frames of the unfinished message; 0 when there is none. */
+static inline uint32_t weft__ws_conn_fragments(const struct weft_ws_conn *conn)
+{
+    return conn->message_opcode ? conn->fragments : 0;
+}
+
+/* Bytes of memory that what was received of a message takes. */
+static inline size_t weft__ws_conn_gathered(const struct weft_ws_conn *conn)
+{
+    return conn->message_cap;
+}
+
 /* Its place in the closing handshake. */
 static inline enum weft_ws_state weft__ws_conn_state(const struct weft_ws_conn *conn)
 {
