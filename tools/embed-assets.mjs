@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { extname, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 import { walk } from './lib/files.mjs';
 
@@ -36,6 +37,15 @@ function toInitializer(data) {
 
 const quoted = (text) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
+/** |data| as Brotli, gzip and as it is; null where a coding saves less than a tenth. */
+function formsOf(data) {
+    const brotli = brotliCompressSync(data, {
+        params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: data.length },
+    });
+    const worthwhile = (coded) => (coded.length < data.length * 0.9 ? coded : null);
+    return [worthwhile(brotli), worthwhile(gzipSync(data, { level: 9 })), data];
+}
+
 /** The C text for |files|: [{ path, data }], path as requested ("/index.html"). */
 export function embed(files) {
     // By code unit, which for these paths is strcmp's order.
@@ -47,11 +57,15 @@ export function embed(files) {
         if (!type) throw new Error(`${path}: add the media type of ${extname(path)} to this tool`);
         if (!/^[\x21-\x7e]+$/.test(path)) throw new Error(`${path}: not a plain path`);
         const hash = createHash('sha256').update(data).digest('hex').slice(0, 32);
-        // C has no empty arrays, so every one gets a zero byte that its length does not count.
-        arrays.push(`static const unsigned char data_${index}[] = {\n${toInitializer(data)}\n    0};\n`);
-        rows.push(
-            `    {${quoted(path)}, ${quoted(type)}, data_${index}, ${data.length}, ${quoted(`"${hash}"`)}},`,
-        );
+        const forms = formsOf(data).map((form, place) => {
+            if (form === null) return '{0}';
+            const name = `data_${index}_${['br', 'gz', 'plain'][place]}`;
+            // C has no empty arrays, so every one gets a zero byte that its length does not count.
+            arrays.push(`static const unsigned char ${name}[] = {\n${toInitializer(form)}\n    0};\n`);
+            const etag = `"${hash}${['-br', '-gz', ''][place]}"`;
+            return `{${name}, ${form.length}, ${quoted(etag)}}`;
+        });
+        rows.push(`    {${quoted(path)}, ${quoted(type)}, {${forms.join(', ')}}},`);
     }
     if (rows.length === 0) rows.push('    {0},');
     return `/* SPDX-License-Identifier: Apache-2.0 */

@@ -78,6 +78,10 @@ bool weft__http1_list_next(const struct weft_http1_head *head, const char *name,
 /* Whether the list of all headers called |name| has the element |token|, in any case. */
 bool weft__http1_has_token(const struct weft_http1_head *head, const char *name, const char *token);
 
+/* Whether the Accept-Encoding of a request allows |coding| ("br", "gzip"; RFC 9110 §12.5.3): named,
+ * or covered by "*", with a weight that is not 0. */
+bool weft__http1_accepts_coding(const struct weft_http1_head *head, const char *coding);
+
 /* Whether |s| is a token (RFC 9110 §5.6.2): not empty, no separators. */
 bool weft__http1_is_token(struct weft_slice s);
 

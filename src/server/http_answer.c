@@ -69,6 +69,10 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
     weft__http1_write_header_str(out, "Cache-Control", answer->cache ? answer->cache : "no-store");
     if (answer->etag)
         weft__http1_write_header_str(out, "ETag", answer->etag);
+    if (answer->coding)
+        weft__http1_write_header_str(out, "Content-Encoding", answer->coding);
+    if (answer->vary)
+        weft__http1_write_header_str(out, "Vary", "Accept-Encoding");
     if (answer->allow)
         weft__http1_write_header_str(out, "Allow", answer->allow);
     for (size_t i = BARE_COUNT; i < WEFT_ARRAY_LEN(SECURITY); i++)

@@ -16,12 +16,14 @@ enum {
 
 struct weft_http_answer {
     int status;
-    const char *type;  /* Content-Type; NULL: no body, no type (304) */
-    size_t length;     /* bytes of the body */
-    const char *etag;  /* or NULL */
-    const char *cache; /* Cache-Control */
-    const char *nonce; /* of the page's inline styles, or NULL */
-    const char *allow; /* for 405, or NULL */
+    const char *type;   /* Content-Type; NULL: no body, no type (304) */
+    size_t length;      /* bytes of the body */
+    const char *etag;   /* or NULL */
+    const char *coding; /* Content-Encoding, or NULL */
+    bool vary;          /* it depends on Accept-Encoding */
+    const char *cache;  /* Cache-Control */
+    const char *nonce;  /* of the page's inline styles, or NULL */
+    const char *allow;  /* for 405, or NULL */
     bool keep_alive;
 };
 

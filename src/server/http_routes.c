@@ -136,7 +136,8 @@ static struct weft_buf *fill_page(const struct weft_alloc *alloc, const struct w
                                   const char *nonce)
 {
     struct weft_bytes page;
-    struct weft_slice rest = weft__slice(asset->data, asset->len);
+    const struct weft_asset_form *plain = &asset->forms[WEFT_ASSET_PLAIN];
+    struct weft_slice rest = weft__slice(plain->data, plain->len);
     const uint8_t *mark;
     weft__bytes_init(&page, alloc, SIZE_MAX);
     while ((mark = memmem(rest.ptr, rest.len, NONCE_MARK, sizeof(NONCE_MARK) - 1))) {
@@ -176,6 +177,38 @@ static bool has_etag(const struct weft_http1_head *head, const char *etag)
     return false;
 }
 
+static const char *const CODINGS[WEFT_ASSET_FORMS] = {"br", "gzip", NULL};
+
+/* The best form of |asset| that the request accepts. */
+static unsigned choose_form(const struct weft_http1_head *head, const struct weft_asset *asset)
+{
+    for (unsigned form = 0; form < WEFT_ASSET_PLAIN; form++)
+        if (asset->forms[form].data && weft__http1_accepts_coding(head, CODINGS[form]))
+            return form;
+    return WEFT_ASSET_PLAIN;
+}
+
+static void serve_file(const struct http_request *request, const struct weft_asset *asset)
+{
+    unsigned choice = choose_form(request->head, asset);
+    const struct weft_asset_form *form = &asset->forms[choice];
+    struct weft_http_answer answer = {
+        .status = 200,
+        .type = asset->type,
+        .etag = form->etag,
+        .cache = "no-cache",
+        .coding = CODINGS[choice],
+        .vary = true,
+    };
+    struct weft_slice body = weft__slice(form->data, form->len);
+    if (has_etag(request->head, form->etag)) {
+        answer.status = 304;
+        answer.type = answer.coding = NULL;
+        body = weft__slice(NULL, 0);
+    }
+    respond(request, &answer, body, NULL);
+}
+
 static void route_file(const struct http_request *request)
 {
     const struct weft_asset *asset =
@@ -184,19 +217,10 @@ static void route_file(const struct http_request *request)
         respond_text(request, 404, WEFT_SLICE_LIT("not found\n"));
         return;
     }
-    if (strcmp(asset->path, "/index.html") == 0) {
+    if (strcmp(asset->path, "/index.html") == 0)
         serve_page(request, asset);
-        return;
-    }
-    struct weft_http_answer answer = {
-        .status = 200, .type = asset->type, .etag = asset->etag, .cache = "no-cache"};
-    struct weft_slice body = weft__slice(asset->data, asset->len);
-    if (has_etag(request->head, asset->etag)) {
-        answer.status = 304;
-        answer.type = NULL;
-        body = weft__slice(NULL, 0);
-    }
-    respond(request, &answer, body, NULL);
+    else
+        serve_file(request, asset);
 }
 
 /* ---- Upgrade ---- */

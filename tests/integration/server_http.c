@@ -51,6 +51,33 @@ static void every_answer_carries_the_security_headers(void **state)
     }
 }
 
+/* The page's script: in the coding that |accept| allows, or as it is. */
+static void expect_coding(const char *accept, const char *coding)
+{
+    char request[512];
+    snprintf(request, sizeof(request),
+             "GET /app.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", accept);
+    char *answer = test_http(group_server->url, request);
+    char want[64];
+    snprintf(want, sizeof(want), "\r\nContent-Encoding: %s\r\n", coding ? coding : "");
+    assert_memory_equal(answer, "HTTP/1.1 200", 12);
+    assert_non_null(strstr(answer, "\r\nVary: Accept-Encoding\r\n"));
+    if (coding)
+        assert_non_null(strstr(answer, want));
+    else
+        assert_null(strstr(answer, "\r\nContent-Encoding:"));
+    free(answer);
+}
+
+static void files_are_compressed_as_the_request_allows(void **state)
+{
+    (void)state;
+    expect_coding("", NULL);
+    expect_coding("Accept-Encoding: gzip, deflate, br\r\n", "br");
+    expect_coding("Accept-Encoding: gzip\r\n", "gzip");
+    expect_coding("Accept-Encoding: br;q=0, gzip;q=0\r\n", NULL);
+}
+
 static void hosts_that_are_not_ours_are_refused(void **state)
 {
     (void)state;
@@ -177,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(probes_and_metrics_answer),
         cmocka_unit_test(every_answer_carries_the_security_headers),
+        cmocka_unit_test(files_are_compressed_as_the_request_allows),
         cmocka_unit_test(hosts_that_are_not_ours_are_refused),
         cmocka_unit_test(other_methods_and_bodies_are_refused),
         cmocka_unit_test(upgrades_need_an_origin_of_ours_or_none),

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
 import { embed } from '../embed-assets.mjs';
 
@@ -21,9 +22,13 @@ int main(void)
 {
     for (size_t i = 0; i < weft__web_assets_count; i++) {
         const struct weft_asset *a = &weft__web_assets[i];
-        printf("%s|%s|%s|", a->path, a->type, a->etag);
-        for (size_t k = 0; k < a->len; k++)
-            printf("%02x", a->data[k]);
+        printf("%s|%s", a->path, a->type);
+        for (size_t form = 0; form < WEFT_ASSET_FORMS; form++) {
+            const struct weft_asset_form *f = &a->forms[form];
+            printf("|%s|", f->data ? f->etag : "");
+            for (size_t k = 0; k < f->len; k++)
+                printf("%02x", f->data[k]);
+        }
         printf("\\n");
     }
     return 0;
@@ -40,8 +45,10 @@ function roundTrip(files) {
     execFileSync('cc', ['-std=c17', ...warnings, `-I${include}`, source, printer, '-o', program]);
     const lines = execFileSync(program, { encoding: 'utf8' }).split('\n').slice(0, -1);
     return lines.map((line) => {
-        const [path, type, etag, hex] = line.split('|');
-        return { path, type, etag, data: Buffer.from(hex, 'hex') };
+        const [path, type, brotliEtag, brotli, gzipEtag, gzip, etag, hex] = line.split('|');
+        const bytes = (text) => Buffer.from(text, 'hex');
+        const coded = { brotliEtag, brotli: bytes(brotli), gzipEtag, gzip: bytes(gzip) };
+        return { path, type, ...coded, etag, data: bytes(hex) };
     });
 }
 
@@ -58,6 +65,19 @@ test('bytes, order and types survive', () => {
     assert.equal(html.data.length, 0);
     assert.match(js.etag, /^"[0-9a-f]{32}"$/);
     assert.notEqual(js.etag, html.etag);
+});
+
+test('what compresses well is there as Brotli and gzip too, with other etags', () => {
+    const data = Buffer.from('weft '.repeat(1000));
+    const [random, text] = roundTrip([
+        { path: '/a.png', data: randomBytes(1000) },
+        { path: '/b.txt', data },
+    ]);
+    assert.deepEqual(brotliDecompressSync(text.brotli), data);
+    assert.deepEqual(gunzipSync(text.gzip), data);
+    assert.equal(new Set([text.etag, text.brotliEtag, text.gzipEtag]).size, 3);
+    assert.equal(random.brotliEtag + random.gzipEtag, '');
+    assert.equal(random.brotli.length + random.gzip.length, 0);
 });
 
 test('an empty table compiles', () => {
