@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `weft dev` and `weft serve`: start a server and wait for a signal. */
+/* `weft dev` and `weft serve`: the options of a server. */
 #include "args.h"
 #include "commands.h"
-#include "io/address.h"
+#include "serve_lifecycle.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <weft/server.h>
 
-enum { MESSAGE_SIZE = 512, NAMES_MAX = 32, NAMES_SIZE = 2048 };
+enum { NAMES_MAX = 32, NAMES_SIZE = 2048 };
 
 /* Comma-separated names, split in place. */
 struct names {
@@ -63,71 +60,6 @@ static bool parse_loop(const char *text, int *ret_loop)
     return false;
 }
 
-/* One descriptor a connection: as many as the system lets us have. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-/* Blocks until SIGINT or SIGTERM, which are blocked in every thread. SIGHUP reads the certificates
- * again. */
-static void wait_for_signal(const sigset_t *signals, struct weft_server *server)
-{
-    int number = SIGHUP;
-    while (sigwait(signals, &number) || number == SIGHUP)
-        (void)weft_server_reload(server); /* which logs what was wrong */
-}
-
-static int run(const struct args_command *command, const struct weft_server_options *options)
-{
-    char message[MESSAGE_SIZE] = "";
-    struct weft_server *server = NULL;
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
-    int err = weft_server_new(options, &server, message, sizeof(message));
-    if (!err) {
-        err = weft_server_start(server);
-        if (err)
-            snprintf(message, sizeof(message), "cannot listen on %s: %s", options->listen,
-                     weft_err_message(err));
-    }
-    if (err) {
-        fprintf(stderr, "weft %s: %s\n", command->name, message);
-        weft_server_free(server);
-        return 1;
-    }
-    printf("weft %s: listening on %s://%s (loop %s, %u worker%s)\n", command->name,
-           weft_server_is_secure(server) ? "https" : "http", weft_server_address(server),
-           weft_server_loop_name(server), weft_server_workers(server),
-           weft_server_workers(server) == 1 ? "" : "s");
-    fflush(stdout);
-    wait_for_signal(&signals, server);
-    printf("weft %s: stopping\n", command->name);
-    fflush(stdout);
-    weft_server_free(server);
-    return 0;
-}
-
-/* Nobody who is not on this machine gets in without signing in. */
-static bool may_listen(const struct args *args, const char *listen)
-{
-    struct weft_address address;
-    if (args_has(args, "insecure-no-auth"))
-        return true;
-    /* An address that does not parse is reported by the server. */
-    return weft__address_parse(listen, &address) || weft__address_is_loopback(&address);
-}
-
 static int start(const struct args_command *command, int argc, char **argv, bool development)
 {
     struct args args;
@@ -155,12 +87,16 @@ static int start(const struct args_command *command, int argc, char **argv, bool
         return args_fail(command, "--host and --origin take at most 32 names");
     options.hosts = hosts.list;
     options.origins = origins.list;
-    if (!may_listen(&args, options.listen))
+    bool open_to_others = args_has(&args, "insecure-no-auth");
+    /* Nobody who is not on this machine gets in without signing in. */
+    if (!open_to_others && !serve_is_local(options.listen))
         return args_fail(command,
                          "%s can be reached from other machines, and there is no authentication: "
                          "listen on 127.0.0.1, or say --insecure-no-auth",
                          options.listen);
-    return run(command, &options);
+    const struct serve_lifecycle lifecycle = {
+        .command = command->name, .options = &options, .open_to_others = open_to_others};
+    return serve_lifecycle_run(&lifecycle);
 }
 
 static const struct args_option OPTIONS[] = {

@@ -175,6 +175,10 @@ WEFT_API const char *weft_server_loop_name(const struct weft_server *server);
 /* The number of workers. */
 WEFT_API unsigned weft_server_workers(const struct weft_server *server);
 
+/* Whether every worker's loop has turned within the last seconds: what /healthz says. **Thread:**
+ * any. */
+WEFT_API int weft_server_is_alive(const struct weft_server *server);
+
 /*
  * Stops cleanly: no new connections, open ones are closed with 1001, what is being written is
  * written, the threads end. Blocks until then, at most about 5 s. Calling it again is harmless.

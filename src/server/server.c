@@ -21,6 +21,7 @@ enum {
     STOP_STEP_MS = 2,  /* between two looks */
     ADDRESS_MS = 1000, /* for the address to become free */
     ADDRESS_STEP_MS = 20,
+    ALIVE_MS = 5000,     /* a loop beats once a second */
     STRINGS_MAX = 65536, /* bytes of copied option strings */
     CERTIFICATES_MAX = 256,
 };
@@ -291,6 +292,17 @@ int weft_server_is_secure(const struct weft_server *server)
 unsigned weft_server_workers(const struct weft_server *server)
 {
     return server->worker_count;
+}
+
+int weft_server_is_alive(const struct weft_server *server)
+{
+    if (!server->started)
+        return 0;
+    uint64_t now_ns = weft__clock_now_ns();
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (atomic_load(&server->workers[i]->beat_ns) + ALIVE_MS * WEFT_NS_PER_MS < now_ns)
+            return 0;
+    return 1;
 }
 
 /* ---- Reload ---- */

@@ -77,6 +77,7 @@ static void end_of_tick(struct weft_loop_hook *hook)
 static void second_passed(struct weft_timer *timer)
 {
     struct weft_worker *worker = WEFT_CONTAINER_OF(timer, struct weft_worker, second);
+    atomic_store(&worker->beat_ns, weft__loop_now_ns(worker->loop));
     weft__hub_tick(worker->hub, weft__loop_now_ns(worker->loop));
     weft__loop_timer_start(worker->loop, timer, 1000);
 }
@@ -185,6 +186,7 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     weft__task_init(&worker->drain_task, drain);
     weft__task_init(&worker->stop_task, stop);
     atomic_init(&worker->quiet, false);
+    atomic_init(&worker->beat_ns, 0);
     err = make_hub(worker);
     if (err)
         goto fail;
@@ -237,6 +239,7 @@ static void *run(void *arg)
 
 int weft__worker_start(struct weft_worker *worker)
 {
+    atomic_store(&worker->beat_ns, weft__clock_now_ns());
     /* Signals are for the main thread: workers block them all. */
     sigset_t all;
     sigset_t before;

@@ -41,6 +41,7 @@ struct weft_worker {
     struct weft_task drain_task;
     struct weft_task stop_task;
     atomic_bool quiet;
+    atomic_uint_fast64_t beat_ns; /* the loop's time, about once a second */
     /* Counted here, published as metrics. */
     uint64_t refused;
     uint64_t http;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a server's process: what it is started with beyond its options, signals, and what the
+ * service manager is told.
+ *
+ *   start ─► READY=1 ─► serve ── SIGTERM, SIGINT ─► STOPPING=1, drain ─► exit 0
+ *                        │ ▲                             └── a second one ─► exit at once
+ *                        └─┴── SIGHUP: reload
+ *
+ * Listening sockets that the service manager opened (systemd.h) are used instead of
+ * options.listen.
+ */
+#ifndef WEFT_BIN_SERVE_LIFECYCLE_H
+#define WEFT_BIN_SERVE_LIFECYCLE_H
+
+#include <stdbool.h>
+#include <weft/server.h>
+
+struct serve_lifecycle {
+    const char *command;                       /* "serve", for messages */
+    const struct weft_server_options *options; /* operations.listen_fds are set in here */
+    bool open_to_others; /* sockets handed over may be reached from other machines */
+};
+
+/* Whether |address| (HOST:PORT, unix:PATH) is reached from this machine alone. One that does not
+ * parse counts: the server reports it. */
+bool serve_is_local(const char *address);
+
+/* Serves until a signal ends it. Returns the exit status; what went wrong was reported. */
+int serve_lifecycle_run(const struct serve_lifecycle *lifecycle);
+
+#endif
