@@ -44,6 +44,8 @@ missing_packages()
             has_command pkg-config || echo pkg-config
             has_module 'liburing >= 2.3' || echo liburing-dev
             has_module 'libssl >= 3.0' || echo libssl-dev
+            has_module 'libisal >= 2.30' || echo libisal-dev
+            has_module zlib || echo zlib1g-dev
             has_module 'sqlite3 >= 3.35' || echo libsqlite3-dev
             has_command node || echo nodejs
             has_command npm || echo npm
