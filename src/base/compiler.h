@@ -16,6 +16,22 @@
 #define WEFT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define WEFT_PREFETCH(p) __builtin_prefetch(p)
 
+/* Four words at once, at any address; two halves where the processor knows only 16 bytes. */
+typedef unsigned long long weft__u64x4 __attribute__((vector_size(32), aligned(1), may_alias));
+
+/* Functions that are also compiled for the wider vectors of newer processors, and the question
+ * whether this one has them. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WEFT_HAS_AVX2_TARGET 1
+#define WEFT_TARGET_AVX2 __attribute__((target("avx2")))
+static inline int weft__cpu_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2");
+}
+#else
+#define WEFT_HAS_AVX2_TARGET 0
+#endif
+
 /* The object of type |type| whose member |member| is at |ptr|. */
 #define WEFT_CONTAINER_OF(ptr, type, member)                                                       \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

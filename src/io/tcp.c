@@ -166,6 +166,25 @@ int weft__tcp_send(struct weft_tcp *tcp, struct iovec *iov, int count)
     return result;
 }
 
+ptrdiff_t weft__tcp_send_now(struct weft_tcp *tcp, const struct iovec *iov, int count)
+{
+    WEFT_ASSERT(count >= 1 && count <= SEND_SLICES_MAX);
+    WEFT_ASSERT(!(tcp->flags & (WEFT_TCP_SENDING | WEFT_TCP_CONNECTING | WEFT_TCP_CLOSING)));
+    if (tcp->flags & WEFT_TCP_FAILED)
+        return WEFT_ERR_CLOSED;
+    /* The cast: struct msghdr knows no const. */
+    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    ssize_t n;
+    do {
+        n = sendmsg(tcp->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? 0 : weft__io_error(errno);
+    tcp->loop->stats.sends++;
+    tcp->loop->stats.bytes_out += (uint64_t)n;
+    return n;
+}
+
 bool weft__tcp_sending(const struct weft_tcp *tcp)
 {
     return (tcp->flags & WEFT_TCP_SENDING) != 0;

@@ -155,12 +155,40 @@ static int sent_or_drop(struct weft_transport *t, size_t count, int err)
     return 0;
 }
 
+/* From here on copying a message costs more than a system call of its own. */
+enum { DIRECT_MIN = 4096 };
+
+/* Whether a message that is not masked may pass by the queue: nothing is before it. */
+static bool may_send_directly(const struct weft_transport *t, size_t len)
+{
+    return len >= DIRECT_MIN && t->role == WEFT_WS_ROLE_SERVER && weft__outq_empty(&t->out) &&
+           !t->secure && !weft__tcp_sending(&t->tcp) && !weft__ws_conn_has_control(&t->ws);
+}
+
+/* Sends a large message from where it lies; only what the socket has no room for is copied. */
+static int send_directly(struct weft_transport *t, enum weft_ws_opcode opcode,
+                         struct weft_slice data)
+{
+    uint8_t head[WEFT_WS_HEAD_MAX];
+    struct weft_bytes out = {.ptr = head, .cap = sizeof(head), .limit = sizeof(head)};
+    int err = weft__ws_conn_message_head(&t->ws, &out, opcode, data.len);
+    if (err)
+        return err;
+    struct iovec iov[] = {{head, out.len}, {(void *)(uintptr_t)data.ptr, data.len}};
+    ptrdiff_t n = weft__tcp_send_now(&t->tcp, iov, WEFT_ARRAY_LEN(iov));
+    if (n < 0)
+        return (int)n;
+    return weft__outq_rest(&t->out, &t->set->pool, iov, WEFT_ARRAY_LEN(iov), (size_t)n);
+}
+
 int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
                          struct weft_slice data)
 {
     int err = check_send(t, data.len);
     if (err)
         return err;
+    if (may_send_directly(t, data.len))
+        return sent_or_drop(t, 1, send_directly(t, opcode, data));
     struct weft_bytes out;
     err = weft__outq_open(&t->out, &t->set->pool, data.len + WEFT_WS_HEAD_MAX, &out);
     if (!err) {

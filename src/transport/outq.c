@@ -115,28 +115,13 @@ static void pop(struct weft_outq *q, struct weft_outq_pool *pool)
 
 /* ---- Filling ---- */
 
-int weft__outq_open(struct weft_outq *q, struct weft_outq_pool *pool, size_t room,
-                    struct weft_bytes *ret_bytes)
+int weft__outq_extend(struct weft_outq *q, struct weft_outq_pool *pool, size_t room)
 {
-    struct weft_outq_segment *tail = q->tail;
-    if (!tail || tail->cap - tail->len < room || !tail->cap) {
-        tail = new_chunk(pool, room);
-        if (!tail)
-            return WEFT_ERR_NOMEM;
-        push(q, tail);
-    }
-    size_t left = tail->cap - tail->len;
-    *ret_bytes = (struct weft_bytes){
-        .alloc = pool->alloc, .ptr = tail->ptr + tail->len, .cap = left, .limit = left};
+    struct weft_outq_segment *tail = new_chunk(pool, room);
+    if (!tail)
+        return WEFT_ERR_NOMEM;
+    push(q, tail);
     return 0;
-}
-
-void weft__outq_close(struct weft_outq *q, const struct weft_bytes *bytes)
-{
-    WEFT_ASSERT(q->tail && bytes->ptr == q->tail->ptr + q->tail->len &&
-                bytes->len <= q->tail->cap - q->tail->len);
-    q->tail->len += bytes->len;
-    q->bytes += bytes->len;
 }
 
 int weft__outq_append(struct weft_outq *q, struct weft_outq_pool *pool, struct weft_slice slice,
@@ -154,6 +139,37 @@ int weft__outq_append(struct weft_outq *q, struct weft_outq_pool *pool, struct w
     };
     push(q, segment);
     q->bytes += slice.len;
+    return 0;
+}
+
+int weft__outq_rest(struct weft_outq *q, struct weft_outq_pool *pool, const struct iovec *iov,
+                    size_t count, size_t sent)
+{
+    WEFT_ASSERT(weft__outq_empty(q) && !q->in_flight);
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += iov[i].iov_len;
+    WEFT_ASSERT(sent <= total);
+    if (sent == total)
+        return 0;
+    /* One byte that is out stays before the others: the segment counts as begun. */
+    size_t begun = sent ? 1 : 0;
+    size_t skip = sent - begun;
+    struct weft_outq_segment *segment = new_chunk(pool, total - skip);
+    if (!segment)
+        return WEFT_ERR_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        size_t cut = WEFT_MIN(skip, iov[i].iov_len);
+        skip -= cut;
+        size_t n = iov[i].iov_len - cut;
+        weft__mem_copy(segment->ptr + segment->len, (const uint8_t *)iov[i].iov_base + cut, n);
+        segment->len += n;
+    }
+    segment->off = begun;
+    /* Chunks that were opened and not written to must not come before it. */
+    weft__outq_clear(q, pool);
+    push(q, segment);
+    q->bytes = total - sent;
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #ifndef WEFT_TRANSPORT_OUTQ_H
 #define WEFT_TRANSPORT_OUTQ_H
 
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/bytes.h"
 
@@ -73,19 +74,48 @@ static inline bool weft__outq_empty(const struct weft_outq *q)
     return q->bytes == 0;
 }
 
+/* Puts an empty chunk with at least |room| bytes behind the others. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__outq_extend(struct weft_outq *q, struct weft_outq_pool *pool, size_t room);
+
 /*
  * Opens the end of the queue for writing at least |room| bytes: |ret_bytes| appends there and fails
  * (WEFT_ERR_TOO_BIG) rather than grow. weft__outq_close takes over what was written; nothing else
  * may touch the queue between the two. **Errors:** WEFT_ERR_NOMEM.
  */
-WEFT_MUST_USE int weft__outq_open(struct weft_outq *q, struct weft_outq_pool *pool, size_t room,
-                                  struct weft_bytes *ret_bytes);
-void weft__outq_close(struct weft_outq *q, const struct weft_bytes *bytes);
+WEFT_MUST_USE static inline int weft__outq_open(struct weft_outq *q, struct weft_outq_pool *pool,
+                                                size_t room, struct weft_bytes *ret_bytes)
+{
+    /* A reference has no room: its |cap| is 0, and its |len| is not. */
+    struct weft_outq_segment *tail = q->tail;
+    if (!tail || tail->cap < tail->len + room) {
+        int err = weft__outq_extend(q, pool, room);
+        if (err)
+            return err;
+        tail = q->tail;
+    }
+    size_t left = tail->cap - tail->len;
+    *ret_bytes = (struct weft_bytes){
+        .alloc = pool->alloc, .ptr = tail->ptr + tail->len, .cap = left, .limit = left};
+    return 0;
+}
+
+static inline void weft__outq_close(struct weft_outq *q, const struct weft_bytes *bytes)
+{
+    WEFT_ASSERT(q->tail && bytes->ptr == q->tail->ptr + q->tail->len &&
+                bytes->len <= q->tail->cap - q->tail->len);
+    q->tail->len += bytes->len;
+    q->bytes += bytes->len;
+}
 
 /* Appends |slice|, kept alive by one more reference to |owner| (NULL: it is static).
  * **Errors:** WEFT_ERR_NOMEM. */
 WEFT_MUST_USE int weft__outq_append(struct weft_outq *q, struct weft_outq_pool *pool,
                                     struct weft_slice slice, struct weft_buf *owner);
+
+/* Keeps what of |count| slices, which are one frame, lies behind its first |sent| bytes: they are
+ * out already. The queue is empty. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__outq_rest(struct weft_outq *q, struct weft_outq_pool *pool,
+                                  const struct iovec *iov, size_t count, size_t sent);
 
 /* Puts |slice|, which is copied, before everything that was not begun. Nothing may be in flight.
  * **Errors:** WEFT_ERR_NOMEM. */

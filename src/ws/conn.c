@@ -329,11 +329,56 @@ static void release_delivered(struct weft_ws_conn *conn)
         release_control(conn);
 }
 
+/*
+ * The usual input of a server: the next bytes are a whole short message in one frame. Returns the
+ * bytes consumed, or 0 for everything else, which is left to the rules above; among that all that
+ * is wrong. |len| > 0.
+ */
+static size_t read_short_message(struct weft_ws_conn *conn, uint8_t *data, size_t len,
+                                 struct weft_ws_event *ret_event)
+{
+    enum {
+        HEAD = 6,
+        FIN_TEXT = 0x80 | WEFT_WS_OPCODE_TEXT,
+        FIN_BINARY = 0x80 | WEFT_WS_OPCODE_BINARY
+    };
+    bool between = !conn->in_frame && !conn->head_len && !conn->message_opcode;
+    if (conn->role != WEFT_WS_ROLE_SERVER || conn->state > WEFT_WS_STATE_CLOSE_SENT || !between ||
+        len < HEAD || (data[0] != FIN_TEXT && data[0] != FIN_BINARY))
+        return 0;
+    /* The length's own bit is the mask's: without one the difference is too large. */
+    size_t payload = (size_t)data[1] ^ 0x80;
+    if (payload > WEFT_WS_CONTROL_MAX || payload > len - HEAD ||
+        payload > conn->options->max_message || !conn->options->max_fragments)
+        return 0;
+    uint8_t *content = data + HEAD;
+    weft__ws_mask(content, payload, data + 2, 0);
+    if (data[0] == FIN_TEXT && conn->options->check_utf8) {
+        struct weft_utf8 utf8 = {0};
+        const char *wrong = NULL;
+        if (!weft__utf8_feed(&utf8, content, payload))
+            wrong = "text is not UTF-8";
+        else if (!weft__utf8_complete(&utf8))
+            wrong = "text ends inside a character";
+        if (wrong) {
+            (void)fail(conn, ret_event, WEFT_ERR_UTF8, wrong);
+            return HEAD + payload;
+        }
+    }
+    ret_event->type = WEFT_WS_EVENT_MESSAGE;
+    ret_event->opcode = (enum weft_ws_opcode)(data[0] & 0x0f);
+    ret_event->data = weft__slice(content, payload);
+    return HEAD + payload;
+}
+
 size_t weft__ws_conn_read(struct weft_ws_conn *conn, uint8_t *data, size_t len,
                           struct weft_ws_event *ret_event)
 {
     *ret_event = (struct weft_ws_event){.type = WEFT_WS_EVENT_NONE};
     release_delivered(conn);
+    size_t quick = len ? read_short_message(conn, data, len, ret_event) : 0;
+    if (quick)
+        return quick;
     size_t used = 0;
     while (used < len) {
         /* RFC 6455 §1.4 and §7.1.7: after a close frame or a failure what comes is dropped. */

@@ -173,6 +173,11 @@ WEFT_MUST_USE static inline int weft__ws_conn_send(struct weft_ws_conn *conn,
     return weft__ws_conn_frame(conn, out, opcode, true, payload);
 }
 
+/* Only the header of such a message of |len| bytes, for a server that sends the payload from where
+ * it lies. As weft__ws_conn_frame. */
+WEFT_MUST_USE int weft__ws_conn_message_head(struct weft_ws_conn *conn, struct weft_bytes *out,
+                                             enum weft_ws_opcode opcode, size_t len);
+
 /* Appends a ping with |payload|, at most WEFT_WS_CONTROL_MAX bytes, to |out|.
  * **Errors:** WEFT_ERR_USAGE, WEFT_ERR_STATE as for a frame; those of |out|. */
 WEFT_MUST_USE int weft__ws_conn_ping(struct weft_ws_conn *conn, struct weft_bytes *out,

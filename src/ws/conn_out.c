@@ -120,6 +120,32 @@ void weft__ws_conn_fail(struct weft_ws_conn *conn, unsigned code, const char *te
     set_state(conn, WEFT_WS_STATE_CLOSED);
 }
 
+/* Whether a frame with |opcode| may go out now. */
+static int check_out(const struct weft_ws_conn *conn, enum weft_ws_opcode opcode)
+{
+    /* RFC 6455 §5.5.1: no data frames after a close frame. */
+    if (conn->state != WEFT_WS_STATE_OPEN)
+        return WEFT_ERR_STATE;
+    /* RFC 6455 §5.4: first frame, continuations, and no other message between them. */
+    if (opcode > WEFT_WS_OPCODE_BINARY ||
+        (opcode == WEFT_WS_OPCODE_CONTINUATION) != conn->out_message)
+        return WEFT_ERR_USAGE;
+    return 0;
+}
+
+int weft__ws_conn_message_head(struct weft_ws_conn *conn, struct weft_bytes *out,
+                               enum weft_ws_opcode opcode, size_t len)
+{
+    WEFT_ASSERT(conn->role == WEFT_WS_ROLE_SERVER);
+    int err = check_out(conn, opcode);
+    if (err)
+        return err;
+    struct weft_ws_head head = {.len = len, .opcode = (uint8_t)opcode, .fin = true};
+    uint8_t bytes[WEFT_WS_HEAD_MAX];
+    weft__bytes_append(out, bytes, weft__ws_head_encode(&head, bytes));
+    return weft__bytes_error(out);
+}
+
 /* A fresh mask for a client's frame, or NULL for a server's. RFC 6455 §5.1, §5.3, §10.3: every
  * frame of a client is masked with a new key that nobody can predict. */
 static const uint8_t *fresh_mask(const struct weft_ws_conn *conn, uint8_t key[4])
@@ -133,13 +159,9 @@ static const uint8_t *fresh_mask(const struct weft_ws_conn *conn, uint8_t key[4]
 int weft__ws_conn_frame(struct weft_ws_conn *conn, struct weft_bytes *out,
                         enum weft_ws_opcode opcode, bool fin, struct weft_slice payload)
 {
-    /* RFC 6455 §5.5.1: no data frames after a close frame. */
-    if (conn->state != WEFT_WS_STATE_OPEN)
-        return WEFT_ERR_STATE;
-    /* RFC 6455 §5.4: first frame, continuations, and no other message between them. */
-    if (opcode > WEFT_WS_OPCODE_BINARY ||
-        (opcode == WEFT_WS_OPCODE_CONTINUATION) != conn->out_message)
-        return WEFT_ERR_USAGE;
+    int err = check_out(conn, opcode);
+    if (err)
+        return err;
     uint8_t key[4];
     weft__ws_frame_append(out, opcode, fin, payload, fresh_mask(conn, key));
     int rc = weft__bytes_error(out);

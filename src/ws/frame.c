@@ -106,14 +106,17 @@ size_t weft__ws_head_encode(const struct weft_ws_head *head, uint8_t *ret_data)
 }
 
 /* The key as it meets the payload byte at |offset|, repeated to eight bytes in memory order. */
-static uint64_t key_at(const uint8_t key[4], uint64_t offset)
+static WEFT_ALWAYS_INLINE uint64_t key_at(const uint8_t key[4], uint64_t offset)
 {
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = key[(offset + i) & 3];
-    uint64_t word;
-    memcpy(&word, bytes, 8);
-    return word;
+    uint32_t half;
+    memcpy(&half, key, 4);
+    if (offset & 3) {
+        uint8_t bytes[4];
+        for (unsigned i = 0; i < 4; i++)
+            bytes[i] = key[(offset + i) & 3];
+        memcpy(&half, bytes, 4);
+    }
+    return (uint64_t)half << 32 | half;
 }
 
 static WEFT_ALWAYS_INLINE void xor8(uint8_t *dst, const uint8_t *src, uint64_t key)
@@ -126,32 +129,63 @@ static WEFT_ALWAYS_INLINE void xor8(uint8_t *dst, const uint8_t *src, uint64_t k
 
 /* RFC 6455 §5.3: octet i of the payload XOR octet i modulo 4 of the key. |dst| is |src| or apart.
  */
-static WEFT_ALWAYS_INLINE void mask_run(uint8_t *dst, const uint8_t *src, size_t len,
-                                        const uint8_t key[4], uint64_t offset)
+static WEFT_ALWAYS_INLINE void mask_run(uint8_t *dst, const uint8_t *src, size_t len, uint64_t key)
 {
-    uint64_t word = key_at(key, offset);
+    enum { VECTOR = sizeof(weft__u64x4), BLOCK = 4 * VECTOR };
+    const weft__u64x4 keys = {key, key, key, key};
     size_t at = 0;
-    for (; len - at >= 32; at += 32) {
-        xor8(dst + at, src + at, word);
-        xor8(dst + at + 8, src + at + 8, word);
-        xor8(dst + at + 16, src + at + 16, word);
-        xor8(dst + at + 24, src + at + 24, word);
+    for (; len - at >= BLOCK; at += BLOCK) {
+        for (size_t i = 0; i < BLOCK; i += VECTOR)
+            *(weft__u64x4 *)(dst + at + i) = *(const weft__u64x4 *)(src + at + i) ^ keys;
     }
     for (; len - at >= 8; at += 8)
-        xor8(dst + at, src + at, word);
-    for (; at < len; at++)
-        dst[at] = src[at] ^ key[(offset + at) & 3];
+        xor8(dst + at, src + at, key);
+    if (len - at >= 4) {
+        uint32_t word;
+        memcpy(&word, src + at, 4);
+        word ^= (uint32_t)key; /* both halves are the same */
+        memcpy(dst + at, &word, 4);
+        at += 4;
+    }
+    uint8_t bytes[8];
+    memcpy(bytes, &key, 8);
+    for (unsigned i = 0; at < len; at++, i++)
+        dst[at] = src[at] ^ bytes[i];
+}
+
+#if WEFT_HAS_AVX2_TARGET
+/* The same compiled for 32-byte vectors. */
+WEFT_TARGET_AVX2 static void mask_run_wide(uint8_t *dst, const uint8_t *src, size_t len,
+                                           uint64_t key)
+{
+    mask_run(dst, src, len, key);
+}
+#endif
+
+static WEFT_ALWAYS_INLINE void mask_bytes(uint8_t *dst, const uint8_t *src, size_t len,
+                                          const uint8_t key[4], uint64_t offset)
+{
+    uint64_t word = key_at(key, offset);
+#if WEFT_HAS_AVX2_TARGET
+    /* Below this the vectors do not pay for the call. */
+    enum { WIDE_MIN = 256 };
+    if (len >= WIDE_MIN && weft__cpu_has_avx2()) {
+        mask_run_wide(dst, src, len, word);
+        return;
+    }
+#endif
+    mask_run(dst, src, len, word);
 }
 
 void weft__ws_mask(uint8_t *data, size_t len, const uint8_t key[4], uint64_t offset)
 {
-    mask_run(data, data, len, key, offset);
+    mask_bytes(data, data, len, key, offset);
 }
 
 void weft__ws_mask_copy(uint8_t *ret_dst, const uint8_t *src, size_t len, const uint8_t key[4],
                         uint64_t offset)
 {
-    mask_run(ret_dst, src, len, key, offset);
+    mask_bytes(ret_dst, src, len, key, offset);
 }
 
 /* Header bytes of a frame with |len| bytes of payload. */
@@ -173,6 +207,16 @@ static struct weft_ws_head make_head(uint64_t len, unsigned opcode, bool fin, co
 void weft__ws_frame_append(struct weft_bytes *out, unsigned opcode, bool fin,
                            struct weft_slice payload, const uint8_t *mask)
 {
+    /* Most frames of a server: two bytes before a short payload. */
+    if (WEFT_LIKELY(!mask && payload.len < LEN_16 && opcode <= 0x0f)) {
+        uint8_t *frame = weft__bytes_extend(out, 2 + payload.len);
+        if (!frame)
+            return;
+        frame[0] = (uint8_t)((fin ? BIT_FIN : 0) | opcode);
+        frame[1] = (uint8_t)payload.len;
+        weft__mem_copy(frame + 2, payload.ptr, payload.len);
+        return;
+    }
     struct weft_ws_head head = make_head(payload.len, opcode, fin, mask);
     size_t room = room_for(payload.len, mask != NULL);
     size_t total;

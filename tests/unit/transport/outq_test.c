@@ -169,6 +169,34 @@ static void chunk_that_was_opened_in_vain_is_skipped(void **state)
     fixture_done(&f);
 }
 
+/* What a socket did not take of a frame of two slices, wherever it stopped. */
+static void rest_of_a_frame_that_was_begun_comes_before_inserted_bytes(void **state)
+{
+    (void)state;
+    char head[] = "head";
+    char body[] = "payload";
+    const struct iovec iov[] = {{head, 4}, {body, 7}};
+    for (size_t sent = 0; sent <= 11; sent++) {
+        struct fixture f;
+        fixture_init(&f);
+        struct weft_bytes out;
+        assert_ok(weft__outq_open(&f.q, &f.pool, 10, &out)); /* in vain */
+        assert_ok(weft__outq_rest(&f.q, &f.pool, iov, 2, sent));
+        assert_int_equal(f.q.bytes, 11 - sent);
+        if (sent < 11) {
+            assert_ok(weft__outq_insert(&f.q, &f.pool, WEFT_SLICE_LIT("pong")));
+            assert_ok(cork(&f, "next", 4));
+            uint8_t got[64];
+            size_t n = take(&f, got);
+            weft__outq_sent(&f.q, &f.pool);
+            const char *want = sent ? "headpayloadpongnext" : "pongheadpayloadnext";
+            assert_bytes(got, n, want + sent, 19 - sent);
+        }
+        assert_true(weft__outq_empty(&f.q));
+        fixture_done(&f);
+    }
+}
+
 static void unused_memory_of_the_pool_is_bounded(void **state)
 {
     (void)state;
@@ -269,6 +297,7 @@ int main(void)
         cmocka_unit_test(inserted_bytes_pass_what_was_not_begun),
         cmocka_unit_test(inserting_at_the_end_keeps_the_order_of_later_writes),
         cmocka_unit_test(chunk_that_was_opened_in_vain_is_skipped),
+        cmocka_unit_test(rest_of_a_frame_that_was_begun_comes_before_inserted_bytes),
         cmocka_unit_test(unused_memory_of_the_pool_is_bounded),
         cmocka_unit_test(any_mix_of_writes_comes_out_in_order),
         cmocka_unit_test(every_allocation_may_fail),

@@ -152,6 +152,32 @@ static void check_fragments(enum weft_ws_role role)
     pair_done(&p);
 }
 
+static void header_alone_is_that_of_the_whole_message(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {0, 125, 126, 65535, 65536};
+    struct pair p;
+    pair_init(&p, WEFT_WS_ROLE_SERVER);
+    static uint8_t payload[65536];
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(lens); i++) {
+        struct weft_bytes whole;
+        weft__bytes_init(&whole, &p.mem.alloc, SIZE_MAX);
+        struct weft_slice data = weft__slice(payload, lens[i]);
+        assert_ok(weft__ws_conn_send(&p.a, &whole, WEFT_WS_OPCODE_BINARY, data));
+        weft__bytes_clear(&p.from_a);
+        assert_ok(weft__ws_conn_message_head(&p.a, &p.from_a, WEFT_WS_OPCODE_BINARY, lens[i]));
+        assert_int_equal(p.from_a.len + lens[i], whole.len);
+        assert_memory_equal(p.from_a.ptr, whole.ptr, p.from_a.len);
+        weft__bytes_done(&whole);
+    }
+    assert_err(weft__ws_conn_message_head(&p.a, &p.from_a, WEFT_WS_OPCODE_CONTINUATION, 1),
+               WEFT_ERR_USAGE);
+    assert_ok(weft__ws_conn_close(&p.a, WEFT_WS_CLOSE_NORMAL, nothing));
+    assert_err(weft__ws_conn_message_head(&p.a, &p.from_a, WEFT_WS_OPCODE_BINARY, 1),
+               WEFT_ERR_STATE);
+    pair_done(&p);
+}
+
 static void fragments_are_sent_in_order_or_refused(void **state)
 {
     (void)state;
@@ -462,6 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_end_sends_the_other_receives),
         cmocka_unit_test(client_masks_every_frame_with_a_fresh_key_and_server_none),
+        cmocka_unit_test(header_alone_is_that_of_the_whole_message),
         cmocka_unit_test(fragments_are_sent_in_order_or_refused),
         cmocka_unit_test(closing_handshake_ends_in_closed_and_the_server_drops),
         cmocka_unit_test(both_ends_may_close_at_once),
