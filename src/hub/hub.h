@@ -34,6 +34,12 @@
 
 struct weft_hub;
 
+/* What takes up memory. */
+enum weft_hub_load {
+    WEFT_HUB_LOAD_OPEN,  /* one more document opened */
+    WEFT_HUB_LOAD_WRITE, /* an operation */
+};
+
 struct weft_hub_options {
     const struct weft_alloc *alloc; /* thread-safe */
     struct weft_store *store;
@@ -51,6 +57,10 @@ struct weft_hub_options {
     /* As in struct weft_topics_options; may be NULL. */
     void (*deflate)(void *ctx, struct weft_ws_message *message);
     void *deflate_ctx;
+    /* Whether there is room for |what|; without, the call is refused and may be tried again later.
+     * NULL: always. */
+    bool (*room)(void *ctx, enum weft_hub_load what);
+    void *room_ctx;
 };
 
 enum {
@@ -58,6 +68,7 @@ enum {
     WEFT_HUB_MAX_DOCUMENTS = 100000,     /* in memory, a worker */
     WEFT_HUB_MAX_SUBSCRIPTIONS = 256,    /* documents open on one connection */
     WEFT_HUB_MAX_UNSENT = 1024 * 1024,   /* bytes */
+    WEFT_HUB_RETRY_MS = 5000,            /* what callers are told when there is no room */
 };
 
 /* What a hub did since it was made. */

@@ -68,6 +68,25 @@ static void refuse_memory(struct weft_rpc_call *call)
     weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
 }
 
+/* Whether |call| has to come back later because there is no room for |what|; then it is answered.
+ */
+static bool refuse_crowded(const struct weft_hub *hub, struct weft_rpc_call *call,
+                           enum weft_hub_load what)
+{
+    if (!hub->options.room || hub->options.room(hub->options.room_ctx, what))
+        return false;
+    const struct weft_rpc_failure failure = {
+        .status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+        .message = "memory is short",
+        .reason = "weft.overloaded",
+        .executed = WEFT_RPC_EXECUTED_NO,
+        .retryable = true,
+        .retry_after_ms = WEFT_HUB_RETRY_MS,
+    };
+    weft__rpc_call_fail(call, &failure);
+    return true;
+}
+
 /* The key of the document that the parameters name. */
 static struct weft_doc_key read_key(struct weft_params *params,
                                     const struct weft_hub_member *member)
@@ -197,6 +216,8 @@ static void doc_open(struct weft_rpc_call *call, void *ctx)
     struct weft_hub *hub = ctx;
     struct weft_hub_member *member = weft__rpc_call_user(call);
     struct weft_params params;
+    if (refuse_crowded(hub, call, WEFT_HUB_LOAD_OPEN))
+        return;
     struct weft_doc_request *request = request_begin(member, &params, call, WEFT_DOC_OPEN);
     if (!request)
         return;
@@ -257,6 +278,8 @@ static void doc_submit(struct weft_rpc_call *call, void *ctx)
     struct weft_hub *hub = ctx;
     struct weft_hub_member *member = weft__rpc_call_user(call);
     struct weft_params params;
+    if (refuse_crowded(hub, call, WEFT_HUB_LOAD_WRITE))
+        return;
     struct weft_doc_request *request = request_begin(member, &params, call, WEFT_DOC_SUBMIT);
     if (!request)
         return;

@@ -6,7 +6,6 @@
 #include "server/http_routes.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static struct weft_conn *conn_of(struct weft_transport *transport)
 {
@@ -129,11 +128,14 @@ static void on_end(struct weft_transport *transport, unsigned code, struct weft_
 static void on_closed(struct weft_transport *transport)
 {
     struct weft_conn *conn = conn_of(transport);
+    struct weft_worker *worker = conn->worker;
+    struct weft_limits_address *address = conn->address;
     WEFT_ASSERT(!conn->joined);
-    weft__mem_free(conn->worker->server->alloc, conn, sizeof(*conn));
+    weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));
+    weft__admission_left(worker, address);
 }
 
-void weft__conn_accept(struct weft_worker *worker, int fd)
+int weft__conn_accept(struct weft_worker *worker, int fd, struct weft_limits_address *address)
 {
     static const struct weft_transport_callbacks callbacks = {
         .on_request = on_request,
@@ -143,14 +145,14 @@ void weft__conn_accept(struct weft_worker *worker, int fd)
         .on_closed = on_closed,
         .on_drain = on_drain,
     };
-    struct weft_conn *conn = weft__mem_zalloc(worker->server->alloc, sizeof(*conn));
-    if (!conn) {
-        close(fd);
-        return;
-    }
+    const struct weft_alloc *alloc = &worker->server->connection_memory.alloc;
+    struct weft_conn *conn = weft__mem_zalloc(alloc, sizeof(*conn));
+    if (!conn)
+        return WEFT_ERR_NOMEM;
     conn->worker = worker;
-    if (weft__transport_serve(&conn->transport, &worker->transports, fd, &callbacks)) {
-        close(fd);
-        weft__mem_free(worker->server->alloc, conn, sizeof(*conn));
-    }
+    conn->address = address;
+    int err = weft__transport_serve(&conn->transport, &worker->transports, fd, &callbacks);
+    if (err)
+        weft__mem_free(alloc, conn, sizeof(*conn));
+    return err;
 }

@@ -17,10 +17,13 @@ struct weft_conn {
     struct weft_worker *worker;
     struct weft_session session;
     struct weft_hub_member member;
-    bool joined; /* session and member exist */
+    struct weft_limits_address *address; /* what it counts for; NULL: nothing */
+    bool joined;                         /* session and member exist */
 };
 
-/* Takes over the accepted socket |fd|. **Thread:** the worker's. */
-void weft__conn_accept(struct weft_worker *worker, int fd);
+/* Takes over the accepted socket |fd| and what it counts for. **Errors:** WEFT_ERR_NOMEM, those of
+ * weft__tcp_open; both stay the caller's then. **Thread:** the worker's. */
+WEFT_MUST_USE int weft__conn_accept(struct weft_worker *worker, int fd,
+                                    struct weft_limits_address *address);
 
 #endif

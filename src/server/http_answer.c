@@ -4,14 +4,15 @@
 
 #include <stdio.h>
 
-enum { BARE_COUNT = 2 };
+enum { BARE_COUNT = 2, BUSY_COUNT = 1 };
 
 #define TEXT(literal)                                                                              \
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \
     }
 
-/* The first BARE_COUNT are for answers that have no others of these names. */
+/* The first BARE_COUNT are for answers that have no others of these names, the last BUSY_COUNT for
+ * those that may be asked for again. */
 static const struct weft_http1_header SECURITY[] = {
     {TEXT("Cache-Control"), TEXT("no-store")},
     {TEXT("Content-Security-Policy"), TEXT("default-src 'none'; frame-ancestors 'none'")},
@@ -22,11 +23,20 @@ static const struct weft_http1_header SECURITY[] = {
     {TEXT("Cross-Origin-Resource-Policy"), TEXT("same-origin")},
     {TEXT("Cross-Origin-Embedder-Policy"), TEXT("require-corp")},
     {TEXT("Permissions-Policy"), TEXT("camera=(), geolocation=(), microphone=(), payment=()")},
+    {TEXT("Retry-After"), TEXT("5")},
 };
+
+enum { SECURITY_COUNT = WEFT_ARRAY_LEN(SECURITY) - BUSY_COUNT };
 
 #undef TEXT
 
 const struct weft_http1_header *weft__http_security_headers(size_t *ret_count)
+{
+    *ret_count = SECURITY_COUNT;
+    return SECURITY;
+}
+
+const struct weft_http1_header *weft__http_busy_headers(size_t *ret_count)
 {
     *ret_count = WEFT_ARRAY_LEN(SECURITY);
     return SECURITY;
@@ -75,7 +85,7 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
         weft__http1_write_header_str(out, "Vary", "Accept-Encoding");
     if (answer->allow)
         weft__http1_write_header_str(out, "Allow", answer->allow);
-    for (size_t i = BARE_COUNT; i < WEFT_ARRAY_LEN(SECURITY); i++)
+    for (size_t i = BARE_COUNT; i < SECURITY_COUNT; i++)
         weft__http1_write_header(out, SECURITY[i].name, SECURITY[i].value);
     write_policy(out, answer->nonce);
     write_connection(out, answer);

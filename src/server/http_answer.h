@@ -10,8 +10,9 @@
 #include "codec/http1.h"
 
 enum {
-    WEFT_HTTP_NONCE_LEN = 22,  /* characters: 128 bits in base64url */
-    WEFT_HTTP_NONCE_SIZE = 25, /* room for them */
+    WEFT_HTTP_NONCE_LEN = 22,        /* characters: 128 bits in base64url */
+    WEFT_HTTP_NONCE_SIZE = 25,       /* room for them */
+    WEFT_HTTP_RETRY_AFTER_MS = 5000, /* what those are told who came at a bad moment */
 };
 
 struct weft_http_answer {
@@ -33,5 +34,8 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
 /* The headers of answers that something else writes: a refused upgrade, a malformed request.
  * **Lifetime:** static. */
 const struct weft_http1_header *weft__http_security_headers(size_t *ret_count);
+
+/* The same and Retry-After, for 429 and 503. **Lifetime:** static. */
+const struct weft_http1_header *weft__http_busy_headers(size_t *ret_count);
 
 #endif

@@ -98,6 +98,17 @@ static void route_metrics(const struct http_request *request)
     write_store(&text, server->store);
     if (server->tls)
         write_tls(&text, server->tls);
+    weft__metrics_write_limits(&text, server->metrics, server->worker_count);
+    weft__metrics_write_one(&text, "weft_memory_connection_bytes", "gauge",
+                            "Memory of connections, their queues and calls",
+                            weft__budget_account_used(&server->connection_memory));
+    weft__metrics_write_one(&text, "weft_memory_shared_bytes", "gauge",
+                            "Memory of documents and everything else",
+                            weft__budget_account_used(&server->shared_memory));
+    weft__metrics_write_one(&text, "weft_memory_budget_bytes", "gauge", "What may be used of it",
+                            server->limits.budget.limit);
+    weft__metrics_write_one(&text, "weft_connections_max", "gauge", "Connections that may be open",
+                            server->limits.set.max_connections);
     struct weft_buf *body = weft__bytes_error(&text)
                                 ? NULL
                                 : weft__buf_new_copy(server->alloc, weft__bytes_slice(&text));
@@ -234,6 +245,22 @@ static void refuse_upgrade(const struct http_request *request, int status, const
         weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
 }
 
+/* No new sessions while memory is tight; probes and metrics are still answered. */
+static bool refuse_when_tight(const struct http_request *request)
+{
+    struct weft_worker *worker = request->conn->worker;
+    size_t count;
+    const struct weft_http1_header *headers = weft__http_busy_headers(&count);
+    if (worker->memory == WEFT_MEMORY_CALM)
+        return false;
+    if (weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, 1,
+                     weft__loop_now_ns(worker->loop)))
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, "");
+    if (weft__transport_refuse(&request->conn->transport, 503, "memory is short\n", headers, count))
+        weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
+    return true;
+}
+
 static void route_upgrade(const struct http_request *request)
 {
     const struct weft_origin_policy *policy = &request->conn->worker->server->origins;
@@ -249,6 +276,8 @@ static void route_upgrade(const struct http_request *request)
         refuse_upgrade(request, status, NULL);
     else if (upgrade.has_origin && !weft__origin_allowed(policy, upgrade.origin, upgrade.host))
         refuse_upgrade(request, 403, "this origin may not connect\n");
+    else if (refuse_when_tight(request))
+        return;
     else if (weft__transport_accept(&request->conn->transport, &upgrade, NULL, 0))
         weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
 }

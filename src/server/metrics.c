@@ -44,6 +44,26 @@ void weft__metrics_write(struct weft_bytes *out, struct weft_metrics *const *met
     }
 }
 
+void weft__metrics_write_limits(struct weft_bytes *out, struct weft_metrics *const *metrics,
+                                unsigned workers)
+{
+    static const struct metric_text text = {"weft_limit_reached_total", "counter",
+                                            "Times that a limit was reached"};
+    write_head(out, &text);
+    for (unsigned i = 0; i < WEFT_LIMIT_COUNT; i++)
+        for (unsigned w = 0; w < workers; w++) {
+            weft__bytes_append_str(out, text.name);
+            weft__bytes_append_str(out, "{limit=\"");
+            weft__bytes_append_str(out, weft__limit_name((enum weft_limit)i));
+            weft__bytes_append_str(out, "\",worker=\"");
+            weft__bytes_append_u64(out, w);
+            weft__bytes_append_str(out, "\"} ");
+            weft__bytes_append_u64(
+                out, atomic_load_explicit(&metrics[w]->limits[i], memory_order_relaxed));
+            weft__bytes_append_byte(out, '\n');
+        }
+}
+
 void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,
                              const char *help, uint64_t value)
 {

@@ -8,6 +8,7 @@
 #define WEFT_SERVER_METRICS_H
 
 #include "base/bytes.h"
+#include "server/notices.h"
 
 #include <stdatomic.h>
 
@@ -42,7 +43,10 @@
       "Messages from other workers")                                                               \
     X(MESH_SPILLED, "weft_worker_messages_spilled_total", "counter",                               \
       "Messages that met a full ring between workers")                                             \
-    X(TICKS, "weft_loop_ticks_total", "counter", "Turns of the loop")
+    X(TICKS, "weft_loop_ticks_total", "counter", "Turns of the loop")                              \
+    X(ACCEPT_PAUSES, "weft_accept_pauses_total", "counter",                                        \
+      "Times that new connections were left in the backlog")                                       \
+    X(MEMORY_LEVEL, "weft_memory_level", "gauge", "0 calm, 1 tight, 2 scarce, 3 spent")
 
 enum weft_metric {
 #define WEFT_METRIC_ENUM(id, name, type, help) WEFT_METRIC_##id,
@@ -54,6 +58,7 @@ enum weft_metric {
 /* One worker's published numbers. **Thread:** written by the worker, read by any. */
 struct weft_metrics {
     _Atomic uint64_t values[WEFT_METRIC_COUNT];
+    _Atomic uint64_t limits[WEFT_LIMIT_COUNT]; /* times that each limit was reached */
 };
 
 static inline void weft__metrics_set(struct weft_metrics *metrics, enum weft_metric metric,
@@ -62,10 +67,21 @@ static inline void weft__metrics_set(struct weft_metrics *metrics, enum weft_met
     atomic_store_explicit(&metrics->values[metric], value, memory_order_relaxed);
 }
 
+static inline void weft__metrics_set_limit(struct weft_metrics *metrics, enum weft_limit limit,
+                                           uint64_t value)
+{
+    atomic_store_explicit(&metrics->limits[limit], value, memory_order_relaxed);
+}
+
 /* Appends all numbers of |workers| workers, labelled worker="0" and so on. |metrics| is an array of
  * pointers. **Errors:** sticky in |out|. */
 void weft__metrics_write(struct weft_bytes *out, struct weft_metrics *const *metrics,
                          unsigned workers);
+
+/* Appends how often each limit was reached, labelled limit="max_message" and so on and worker.
+ * **Errors:** sticky in |out|. */
+void weft__metrics_write_limits(struct weft_bytes *out, struct weft_metrics *const *metrics,
+                                unsigned workers);
 
 /* Appends one number that belongs to the whole process. **Errors:** sticky in |out|. */
 void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,

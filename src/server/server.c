@@ -176,6 +176,26 @@ static int make_workers(struct weft_server *server, char *ret_message, size_t me
     return 0;
 }
 
+/*
+ * From here on what is allocated counts. Only what connections take can be refused when the budget
+ * is spent: a document that got no memory for what it acknowledged would have to end the process
+ * (hub/document_subscribers.c), so its growth is refused before.
+ */
+static int make_limits(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    struct weft_budget *budget = &server->limits.budget;
+    int err =
+        weft__limits_init(&server->limits, &server->options.limits, server->hash_key, server->base);
+    if (err) {
+        say(ret_message, message_size, "limits.memory must be at least 16 MiB");
+        return err;
+    }
+    weft__budget_account_init(&server->connection_memory, budget, server->base, true);
+    weft__budget_account_init(&server->shared_memory, budget, server->base, false);
+    server->alloc = &server->shared_memory.alloc;
+    return 0;
+}
+
 static int server_init(struct weft_server *server, const struct weft_server_options *options,
                        char *ret_message, size_t message_size)
 {
@@ -189,7 +209,9 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
         return err;
     const struct weft_crypto *crypto = weft__crypto_openssl();
     crypto->random(crypto->ctx, &server->hash_key, sizeof(server->hash_key));
-    err = open_store(server, ret_message, message_size);
+    err = make_limits(server, ret_message, message_size);
+    if (!err)
+        err = open_store(server, ret_message, message_size);
     if (!err)
         err = weft__mesh_new(server->alloc, server->worker_count, &server->mesh);
     if (!err)
@@ -205,6 +227,7 @@ int weft_server_new(const struct weft_server_options *options, struct weft_serve
     say(ret_message, message_size, "");
     if (!server)
         return WEFT_ERR_NOMEM;
+    server->base = alloc;
     server->alloc = alloc;
     atomic_init(&server->draining, false);
     weft__arena_init(&server->strings, alloc, STRINGS_MAX);
@@ -381,6 +404,7 @@ void weft_server_free(struct weft_server *server)
     if (!server)
         return;
     const struct weft_alloc *alloc = server->alloc;
+    const struct weft_alloc *base = server->base;
     if (server->started)
         weft_server_stop(server);
     else
@@ -393,5 +417,6 @@ void weft_server_free(struct weft_server *server)
     weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));
     weft__mem_free(alloc, server->metrics, server->worker_count * sizeof(struct weft_metrics *));
     weft__arena_done(&server->strings);
-    weft__mem_free(alloc, server, sizeof(*server));
+    weft__limits_done(&server->limits);
+    weft__mem_free(base, server, sizeof(*server));
 }

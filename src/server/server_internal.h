@@ -9,6 +9,7 @@
 #include "io/tls_context.h"
 #include "port/log.h"
 #include "port/store.h"
+#include "server/limits.h"
 #include "server/metrics.h"
 #include "server/origin.h"
 
@@ -18,7 +19,11 @@
 struct weft_worker;
 
 struct weft_server {
-    const struct weft_alloc *alloc;
+    const struct weft_alloc *base;  /* what was given, or the default */
+    const struct weft_alloc *alloc; /* counts for shared_memory; before that the same as |base| */
+    struct weft_limits limits;
+    struct weft_budget_account connection_memory; /* connections, their queues and calls: hard */
+    struct weft_budget_account shared_memory;     /* documents and everything else */
     struct weft_log log;
     struct weft_server_options options; /* strings are copies in |strings| */
     struct weft_arena strings;

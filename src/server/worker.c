@@ -9,6 +9,7 @@
 #include "server/conn.h"
 #include "server/http_answer.h"
 
+#include <limits.h>
 #include <signal.h>
 
 enum { DRAIN_MS = 2000 /* for peers to answer our close frame */ };
@@ -59,6 +60,10 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_MESH_RECEIVED, mesh->received);
     weft__metrics_set(m, WEFT_METRIC_MESH_SPILLED, mesh->spilled);
     weft__metrics_set(m, WEFT_METRIC_TICKS, loop->ticks);
+    weft__metrics_set(m, WEFT_METRIC_ACCEPT_PAUSES, worker->admission.pauses);
+    weft__metrics_set(m, WEFT_METRIC_MEMORY_LEVEL, worker->memory);
+    for (size_t i = 0; i < WEFT_LIMIT_COUNT; i++)
+        weft__metrics_set_limit(m, (enum weft_limit)i, worker->notices.counts[i]);
 }
 
 static void end_of_tick(struct weft_loop_hook *hook)
@@ -68,6 +73,7 @@ static void end_of_tick(struct weft_loop_hook *hook)
     if (weft__mesh_flush(worker->port))
         weft__loop_again(worker->loop);
     weft__hub_deliver(worker->hub);
+    weft__pressure_look(worker);
     publish(worker);
     if (worker->draining)
         atomic_store(&worker->quiet,
@@ -77,15 +83,54 @@ static void end_of_tick(struct weft_loop_hook *hook)
 static void second_passed(struct weft_timer *timer)
 {
     struct weft_worker *worker = WEFT_CONTAINER_OF(timer, struct weft_worker, second);
-    atomic_store(&worker->beat_ns, weft__loop_now_ns(worker->loop));
-    weft__hub_tick(worker->hub, weft__loop_now_ns(worker->loop));
+    uint64_t now_ns = weft__loop_now_ns(worker->loop);
+    atomic_store(&worker->beat_ns, now_ns);
+    weft__hub_tick(worker->hub, now_ns);
+    weft__admission_tick(worker);
+    weft__pressure_tick(worker);
+    weft__notices_tick(&worker->notices, now_ns);
     weft__loop_timer_start(worker->loop, timer, 1000);
 }
 
 static void on_accept(struct weft_listener *listener, int fd, const struct weft_address *peer)
 {
-    (void)peer;
-    weft__conn_accept(WEFT_CONTAINER_OF(listener, struct weft_worker, listener), fd);
+    weft__admission_accept(WEFT_CONTAINER_OF(listener, struct weft_worker, listener), fd, peer);
+}
+
+_Static_assert((int)WEFT_LIMIT_HANDSHAKE == (int)WEFT_TRANSPORT_LIMIT_HANDSHAKE &&
+                   (int)WEFT_LIMIT_CONTROL == (int)WEFT_TRANSPORT_LIMIT_CONTROL &&
+                   (int)WEFT_LIMIT_UNSENT == (int)WEFT_TRANSPORT_LIMIT_UNSENT &&
+                   (int)WEFT_LIMIT_CONNECTIONS == (int)WEFT_TRANSPORT_LIMIT_COUNT,
+               "enum weft_limit begins with the limits of transports, in their order");
+
+/* A connection ran into a limit: counts it, and says so once a second. */
+static void on_limit(void *ctx, struct weft_transport *transport, enum weft_transport_limit limit)
+{
+    struct weft_worker *worker = ctx;
+    struct weft_address peer;
+    char detail[WEFT_ADDRESS_TEXT_SIZE + 8] = "";
+    enum weft_limit which = (enum weft_limit)limit;
+    if (!weft__notice(&worker->notices, which, 1, weft__loop_now_ns(worker->loop)))
+        return;
+    if (weft__address_of_peer(transport->tcp.fd, &peer)) {
+        memcpy(detail, "peer=", sizeof("peer="));
+        weft__address_format_host(&peer, detail + 5);
+    }
+    weft__notice_write(&worker->notices, which, detail);
+}
+
+/* What the hub asks before it takes on more. */
+static bool has_room(void *ctx, enum weft_hub_load what)
+{
+    struct weft_worker *worker = ctx;
+    enum weft_memory_level limit =
+        what == WEFT_HUB_LOAD_WRITE ? WEFT_MEMORY_SPENT : WEFT_MEMORY_TIGHT;
+    if (worker->memory < limit)
+        return true;
+    if (weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_DOCUMENT, 1,
+                     weft__loop_now_ns(worker->loop)))
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_DOCUMENT, "");
+    return false;
 }
 
 static void on_listener_closed(struct weft_listener *listener)
@@ -97,6 +142,7 @@ static void drain(struct weft_task *task)
 {
     struct weft_worker *worker = WEFT_CONTAINER_OF(task, struct weft_worker, drain_task);
     worker->draining = true;
+    weft__admission_done(worker);
     if (worker->listening)
         weft__listener_close(&worker->listener);
     weft__transport_set_close(&worker->transports, WEFT_WS_CLOSE_GOING_AWAY, "shutting down");
@@ -139,6 +185,9 @@ static int make_hub(struct weft_worker *worker)
         .crypto = weft__crypto_openssl(),
         .log = &server->log,
         .hash_key = server->hash_key,
+        .max_unsent = server->limits.set.max_unsent,
+        .room = has_room,
+        .room_ctx = worker,
     };
     int err = weft__hub_new(&options, &worker->hub);
     if (err)
@@ -150,19 +199,42 @@ static int make_hub(struct weft_worker *worker)
     return err;
 }
 
+/* UINT_MAX is no limit of time. */
+static uint64_t ms_of(unsigned ms)
+{
+    return ms == UINT_MAX ? UINT64_MAX : ms;
+}
+
+static void init_transports(struct weft_worker *worker)
+{
+    const struct weft_server_limits *limits = &worker->server->limits.set;
+    struct weft_transport_options options = {
+        .alloc = &worker->server->connection_memory.alloc,
+        .crypto = weft__crypto_openssl(),
+        .max_message = limits->max_message,
+        .max_fragments = limits->max_fragments,
+        .max_control = limits->max_control,
+        .handshake_ms = ms_of(limits->handshake_ms),
+        .ping_ms = ms_of(limits->ping_ms),
+        .pings_missed = limits->pings_missed,
+        .stall_ms = ms_of(limits->stall_ms),
+        .message_ms = ms_of(limits->message_ms),
+        .pause_bytes = limits->max_unsent,
+        .on_limit = on_limit,
+        .on_limit_ctx = worker,
+        .tls = worker->server->tls,
+        .log = &worker->server->log,
+    };
+    options.refusal_headers = weft__http_security_headers(&options.refusal_header_count);
+    weft__transport_set_init(&worker->transports, worker->loop, &options);
+}
+
 int weft__worker_new(struct weft_server *server, unsigned index, struct weft_worker **ret_worker)
 {
     const struct weft_loop_options loop = {
         .backend = backend_of(server->options.loop),
         .alloc = server->alloc,
     };
-    struct weft_transport_options transport = {
-        .alloc = server->alloc,
-        .crypto = weft__crypto_openssl(),
-    };
-    transport.tls = server->tls;
-    transport.log = &server->log;
-    transport.refusal_headers = weft__http_security_headers(&transport.refusal_header_count);
     struct weft_worker *worker = weft__mem_zalloc(server->alloc, sizeof(*worker));
     if (!worker)
         return WEFT_ERR_NOMEM;
@@ -170,17 +242,20 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     worker->index = index;
     worker->port = weft__mesh_port(server->mesh, index);
     worker->exec = (struct weft_exec){exec_post, worker};
+    weft__notices_init(&worker->notices, &server->log);
+    weft__admission_init(worker);
+    weft__pressure_init(worker);
     weft__rpc_registry_init(&worker->registry, server->alloc, server->hash_key);
     int err = weft__loop_new(&loop, &worker->loop);
     if (err)
         goto fail;
     weft__loop_set_owner(worker->loop, worker);
-    weft__rpc_env_init(&worker->rpc, server->alloc, &worker->registry,
+    weft__rpc_env_init(&worker->rpc, &server->connection_memory.alloc, &worker->registry,
                        weft__loop_wheel(worker->loop), server->hash_key);
     worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
     /* First what gathers output, then what sends it. */
     weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
-    weft__transport_set_init(&worker->transports, worker->loop, &transport);
+    init_transports(worker);
     weft__timer_init(&worker->second, second_passed);
     weft__timer_init(&worker->patience, patience_over);
     weft__task_init(&worker->drain_task, drain);
@@ -205,6 +280,8 @@ void weft__worker_free(struct weft_worker *worker)
     if (worker->loop) {
         weft__loop_timer_stop(worker->loop, &worker->second);
         weft__loop_timer_stop(worker->loop, &worker->patience);
+        weft__admission_done(worker);
+        weft__pressure_done(worker);
         weft__rpc_env_done(&worker->rpc);
         weft__transport_set_done(&worker->transports);
         weft__loop_free(worker->loop);
@@ -219,8 +296,9 @@ int weft__worker_listen(struct weft_worker *worker)
         .on_accept = on_accept,
         .on_closed = on_listener_closed,
     };
-    int err = weft__listener_open(&worker->listener, worker->loop, &worker->server->address,
-                                  WEFT_LISTENER_REUSEPORT, &callbacks);
+    int err =
+        weft__listener_open(&worker->listener, worker->loop, &worker->server->address,
+                            WEFT_LISTENER_REUSEPORT | weft__admission_listener(worker), &callbacks);
     worker->listening = err == 0;
     return err;
 }

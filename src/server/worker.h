@@ -14,7 +14,10 @@
 #include "io/loop.h"
 #include "io/tcp.h"
 #include "rpc/peer.h"
+#include "server/admission.h"
 #include "server/metrics.h"
+#include "server/notices.h"
+#include "server/pressure.h"
 #include "server/server_internal.h"
 #include "transport/transport.h"
 
@@ -38,6 +41,10 @@ struct weft_worker {
     struct weft_hub *hub;
     struct weft_mesh_port *port;
     struct weft_metrics metrics;
+    struct weft_admission admission;
+    struct weft_pressure pressure;
+    struct weft_notices notices;
+    enum weft_memory_level memory; /* of the server, as this worker sees it */
     struct weft_task drain_task;
     struct weft_task stop_task;
     atomic_bool quiet;

@@ -22,31 +22,35 @@ size_t weft__transport_set_evict(struct weft_transport_set *set, size_t max, uin
     return count;
 }
 
-/* What a connection costs beyond its existence. */
-static size_t held(const struct weft_transport *t)
+/* What a connection costs beyond its existence; 0 for one that moved within |still_ms|. */
+static size_t held(const struct weft_transport *t, uint64_t still_ms)
 {
+    uint64_t moved = weft__tcp_sending(&t->tcp) ? t->sent_ns : t->heard_ns;
+    if (t->state == WEFT_TRANSPORT_CLOSED ||
+        weft__transport_after(moved, still_ms) > weft__loop_now_ns(t->set->loop))
+        return 0;
     size_t in = t->is_ws ? weft__ws_conn_gathered(&t->ws) : t->http.in.cap;
-    return t->state == WEFT_TRANSPORT_CLOSED
-               ? 0
-               : weft__transport_unsent(t) + in + (t->early ? t->early->cap : 0);
+    return weft__transport_unsent(t) + in + (t->early ? t->early->cap : 0);
 }
 
-static size_t most_held(const struct weft_list *list)
+static size_t most_held(const struct weft_list *list, uint64_t still_ms)
 {
     size_t most = 0;
-    WEFT_LIST_EACH (node, list)
-        most = WEFT_MAX(most, held(WEFT_CONTAINER_OF(node, struct weft_transport, node)));
+    WEFT_LIST_EACH (node, list) {
+        size_t holds = held(WEFT_CONTAINER_OF(node, struct weft_transport, node), still_ms);
+        most = WEFT_MAX(most, holds);
+    }
     return most;
 }
 
 /* Aborts those of |list| that hold at least |least|, until they held |bytes|. */
 static size_t shed(struct weft_transport_set *set, const struct weft_list *list, size_t least,
-                   size_t bytes)
+                   size_t bytes, uint64_t still_ms)
 {
     size_t freed = 0;
     WEFT_LIST_EACH (node, list) {
         struct weft_transport *t = WEFT_CONTAINER_OF(node, struct weft_transport, node);
-        size_t holds = held(t);
+        size_t holds = held(t, still_ms);
         if (freed >= bytes)
             break;
         if (holds < least)
@@ -58,18 +62,19 @@ static size_t shed(struct weft_transport_set *set, const struct weft_list *list,
     return freed;
 }
 
-size_t weft__transport_set_shed(struct weft_transport_set *set, size_t bytes)
+size_t weft__transport_set_shed(struct weft_transport_set *set, size_t bytes, uint64_t still_ms)
 {
     size_t freed = 0;
     /* The greediest half first; then what is greediest among the rest. */
     while (freed < bytes) {
-        size_t most = WEFT_MAX(most_held(&set->all), most_held(&set->young));
-        size_t least = WEFT_MAX(most / 2, (size_t)SHED_MIN);
-        if (most < least)
+        size_t most = most_held(&set->all, still_ms);
+        size_t most_young = most_held(&set->young, still_ms);
+        size_t least = WEFT_MAX(WEFT_MAX(most, most_young) / 2, (size_t)SHED_MIN);
+        if (WEFT_MAX(most, most_young) < least)
             break;
-        freed += shed(set, &set->all, least, bytes - freed);
+        freed += shed(set, &set->all, least, bytes - freed, still_ms);
         if (freed < bytes)
-            freed += shed(set, &set->young, least, bytes - freed);
+            freed += shed(set, &set->young, least, bytes - freed, still_ms);
     }
     return freed;
 }

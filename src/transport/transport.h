@@ -256,9 +256,9 @@ void weft__transport_set_abort(struct weft_transport_set *set, int err);
 size_t weft__transport_set_evict(struct weft_transport_set *set, size_t max, uint64_t age_ms);
 
 /* Makes room in memory: aborts those connections that hold the most, in unsent output and gathered
- * input, until they held |bytes|; those that hold little are left alone. Returns the bytes they
- * held, which are free a few ticks later. */
-size_t weft__transport_set_shed(struct weft_transport_set *set, size_t bytes);
+ * input, and have not moved for |still_ms|, until they held |bytes|; those that hold little are
+ * left alone. Returns the bytes they held, which are free a few ticks later. */
+size_t weft__transport_set_shed(struct weft_transport_set *set, size_t bytes, uint64_t still_ms);
 
 /* Gives back unused memory that was kept for the next burst, all but |keep| bytes. */
 void weft__transport_set_trim(struct weft_transport_set *set, size_t keep);
