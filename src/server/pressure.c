@@ -58,9 +58,14 @@ static void relief_due(struct weft_timer *timer)
 
 void weft__pressure_look(struct weft_worker *worker)
 {
-    worker->memory = weft__limits_level(limits_of(worker), worker->memory);
-    if (worker->memory != WEFT_MEMORY_CALM && !weft__timer_running(&worker->pressure.timer))
-        weft__loop_timer_start(worker->loop, &worker->pressure.timer, 0);
+    enum weft_memory_level before = worker->memory;
+    worker->memory = weft__limits_level(limits_of(worker), before);
+    if (worker->memory == WEFT_MEMORY_CALM)
+        return;
+    if (worker->memory > before)
+        relieve(worker);
+    if (!weft__timer_running(&worker->pressure.timer))
+        weft__loop_timer_start(worker->loop, &worker->pressure.timer, RELIEF_MS);
 }
 
 /* The C library keeps what was freed. After a flood that would be most of it for ever. */
