@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ARGS_OPTIONS_MAX = 24, ARGS_REST_MAX = 16, ARGS_USAGE = 2 /* exit status of wrong usage */ };
+enum { ARGS_OPTIONS_MAX = 32, ARGS_REST_MAX = 16, ARGS_USAGE = 2 /* exit status of wrong usage */ };
 
 struct args_option {
     const char *name;        /* without the dashes */

@@ -9,6 +9,7 @@ int weft_cmd_serve(int argc, char **argv);
 int weft_cmd_call(int argc, char **argv);
 int weft_cmd_doc(int argc, char **argv);
 int weft_cmd_echo(int argc, char **argv);
+int weft_cmd_bench(int argc, char **argv);
 int weft_cmd_ot(int argc, char **argv);
 
 #endif

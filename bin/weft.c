@@ -29,6 +29,7 @@ static const struct command COMMANDS[] = {
     {"call", weft_cmd_call, "call a method of a server"},
     {"doc", weft_cmd_doc, "look at documents of a server"},
     {"echo", weft_cmd_echo, "echo WebSocket messages, as server or client"},
+    {"bench", weft_cmd_bench, "put load on a WebSocket server and measure it"},
     {"ot", weft_cmd_ot, "run operational transforms over lines of JSON"},
     {"version", cmd_version, "print the version"},
     {"help", cmd_help, "this text, or 'weft help COMMAND'"},

@@ -26,8 +26,8 @@ enum {
     WEFT_HISTOGRAM_BITS = 7,      /* of a value that tell it from others of its power of two */
     WEFT_HISTOGRAM_MAX_BITS = 40, /* values are shorter */
     /* Groups of 128: the exact one, and one for each power of two from 2^7 to 2^39. */
-    WEFT_HISTOGRAM_BUCKETS = (1 << WEFT_HISTOGRAM_BITS) *
-                             (WEFT_HISTOGRAM_MAX_BITS - WEFT_HISTOGRAM_BITS + 1),
+    WEFT_HISTOGRAM_BUCKETS =
+        (1 << WEFT_HISTOGRAM_BITS) * (WEFT_HISTOGRAM_MAX_BITS - WEFT_HISTOGRAM_BITS + 1),
 };
 
 /* The largest value; larger ones are recorded as this. */

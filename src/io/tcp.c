@@ -70,15 +70,40 @@ static void connect_deadline(struct weft_timer *timer)
     weft__tcp_connect_done(tcp, connector->result);
 }
 
+/* Gives |fd| its own address. The port is chosen only with the destination known, so that the range
+ * of ports counts for each destination and not once for the source. */
+static int bind_source(int fd, const struct weft_address *source)
+{
+    int one = 1;
+    /* Harmless when it fails: ports are then scarcer. */
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+    if (!bind(fd, &source->u.any, weft__address_len(source)))
+        return 0;
+    return errno == EADDRINUSE ? WEFT_ERR_BUSY : weft__io_error(errno);
+}
+
 int weft__tcp_connect(struct weft_tcp *tcp, struct weft_loop *loop,
                       const struct weft_address *address, uint64_t timeout_ms,
                       struct weft_tcp_connector *connector,
                       const struct weft_tcp_callbacks *callbacks)
 {
+    return weft__tcp_connect_from(tcp, loop, NULL, address, timeout_ms, connector, callbacks);
+}
+
+int weft__tcp_connect_from(struct weft_tcp *tcp, struct weft_loop *loop,
+                           const struct weft_address *source, const struct weft_address *address,
+                           uint64_t timeout_ms, struct weft_tcp_connector *connector,
+                           const struct weft_tcp_callbacks *callbacks)
+{
     int type = SOCK_STREAM | SOCK_CLOEXEC | loop->ops->socket_flags;
     int fd = socket(address->u.any.sa_family, type, 0);
     if (fd < 0)
         return WEFT_ERR_SYSTEM;
+    int bound = source ? bind_source(fd, source) : 0;
+    if (bound) {
+        (void)close(fd);
+        return bound;
+    }
     prepare(tcp, loop, fd, callbacks);
     tcp->flags = WEFT_TCP_CONNECTING | WEFT_TCP_RECEIVING;
     tcp->connector = connector;

@@ -92,6 +92,15 @@ WEFT_MUST_USE int weft__tcp_connect(struct weft_tcp *tcp, struct weft_loop *loop
                                     struct weft_tcp_connector *connector,
                                     const struct weft_tcp_callbacks *callbacks);
 
+/* The same from |source|, an address of this machine; its port is chosen for this destination when
+ * it is 0. NULL: whatever the system chooses. **Errors:** also WEFT_ERR_UNAVAILABLE (not an address
+ * of this machine) and WEFT_ERR_BUSY (the port). */
+WEFT_MUST_USE int weft__tcp_connect_from(struct weft_tcp *tcp, struct weft_loop *loop,
+                                         const struct weft_address *source,
+                                         const struct weft_address *address, uint64_t timeout_ms,
+                                         struct weft_tcp_connector *connector,
+                                         const struct weft_tcp_callbacks *callbacks);
+
 /* The result of weft__tcp_send: done already; on_sent will not be called. */
 enum { WEFT_TCP_SENT = 1 };
 

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages that are sent: their content, and the frames around it. */
+#include "base/mem.h"
+#include "bench.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const uint8_t bench_mask[4] = {0x5a, 0xc3, 0x69, 0x96};
+
+/* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled",
+ * 2016): the payload is the same in each run, and different for each |index| and slot. */
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+static uint64_t seed_of(uint32_t index, uint32_t slot)
+{
+    return UINT64_C(0x9E3779B97F4A7C15) * (((uint64_t)index << 32 | slot) + 1);
+}
+
+/* Letters and digits, which are text and binary as well; hardly to be compressed. */
+static void fill_plain(uint8_t *data, size_t len, uint64_t seed)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t i = 0; i < len; i++)
+        data[i] = (uint8_t)letters[next_random(&seed) >> 58];
+}
+
+/*
+ * JSON as applications send it, cut off at |len| bytes: repeated keys, numbers and identifiers that
+ * differ. 1 KiB of it is about 424 bytes after zlib at level 6.
+ */
+static void fill_json(uint8_t *data, size_t len, uint64_t seed)
+{
+    static const char *const words[] = {"update", "insert", "remove", "select",
+                                        "online", "hidden", "active", "locked"};
+    size_t at = 0;
+    while (at < len) {
+        char item[160];
+        uint64_t r = next_random(&seed);
+        uint64_t s = next_random(&seed);
+        int n = snprintf(
+            item, sizeof(item),
+            "{\"id\":%" PRIu64 ",\"type\":\"%s\",\"user\":\"u%04" PRIx64 "\",\"x\":%" PRIu64
+            ".%02" PRIu64 ",\"y\":%" PRIu64 ",\"tag\":\"%08" PRIx64 "\",\"state\":\"%s\"},",
+            r % 1000000, words[s & 7], (s >> 8) & 0xffff, (r >> 32) % 2000, (r >> 48) % 100,
+            (s >> 24) % 1000, (s >> 32) & 0xffffffff, words[(s >> 3) & 7]);
+        size_t part = WEFT_MIN((size_t)n, len - at);
+        memcpy(data + at, item, part);
+        at += part;
+    }
+}
+
+/* Appends the call of slot |slot|. */
+static void append_call(struct weft_bytes *out, const struct bench_options *options, uint32_t slot,
+                        uint64_t seed)
+{
+    weft__bytes_append_str(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+    weft__bytes_append_u64(out, (uint64_t)BENCH_CALL_FIRST + slot);
+    weft__bytes_append_str(out, ",\"method\":\"");
+    weft__bytes_append_str(out, options->method);
+    weft__bytes_append_str(out, "\",\"params\":");
+    if (options->params) {
+        weft__bytes_append_str(out, options->params);
+    } else {
+        weft__bytes_append_str(out, "[\"");
+        uint8_t *text = weft__bytes_extend(out, options->size);
+        if (text)
+            fill_plain(text, options->size, seed);
+        weft__bytes_append_str(out, "\"]");
+    }
+    weft__bytes_append_byte(out, '}');
+}
+
+static void append_payload(struct weft_bytes *out, const struct bench_options *options,
+                           uint32_t index, uint32_t slot)
+{
+    uint64_t seed = seed_of(index, slot);
+    if (options->rpc) {
+        append_call(out, options, slot, seed);
+        return;
+    }
+    uint8_t *data = weft__bytes_extend(out, options->size);
+    if (data && options->deflate)
+        fill_json(data, options->size, seed);
+    else if (data)
+        fill_plain(data, options->size, seed);
+}
+
+int bench_images_init(struct bench_images *images, const struct bench_options *options,
+                      uint32_t index)
+{
+    struct weft_bytes payload;
+    struct weft_bytes out;
+    weft__bytes_init(&payload, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
+    bool text = options->text || options->rpc;
+    /* With --check the connections differ, and the slots where answers come in order. */
+    bool alike = !options->rpc && !options->check;
+    uint32_t who = options->check && options->scenario != BENCH_BROADCAST ? index : 0;
+    for (uint32_t slot = 0; slot < options->depth; slot++) {
+        weft__bytes_clear(&payload);
+        append_payload(&payload, options, who, alike ? 0 : slot);
+        weft__ws_frame_append(&out, text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY, true,
+                              weft__bytes_slice(&payload), bench_mask);
+    }
+    int err = weft__bytes_error(&payload);
+    if (!err)
+        err = weft__bytes_error(&out);
+    if (!err)
+        *images = (struct bench_images){.bytes = out.ptr,
+                                        .size = out.cap,
+                                        .frame_len = out.len / options->depth,
+                                        .payload_len = payload.len,
+                                        .count = options->depth,
+                                        .alike = alike};
+    else
+        weft__bytes_done(&out);
+    weft__bytes_done(&payload);
+    return err;
+}
+
+void bench_images_done(struct bench_images *images)
+{
+    weft__mem_free(weft_alloc_default(), images->bytes, images->size);
+    *images = (struct bench_images){0};
+}
+
+bool bench_images_match(const struct bench_images *images, uint32_t slot, struct weft_slice data)
+{
+    if (data.len != images->payload_len)
+        return false;
+    const uint8_t *masked = images->bytes + (slot + 1) * images->frame_len - images->payload_len;
+    for (size_t i = 0; i < data.len; i++)
+        if (data.ptr[i] != (masked[i] ^ bench_mask[i & 3]))
+            return false;
+    return true;
+}
+
+/* ---- Answers to calls ---- */
+
+/* The end of the string that begins behind the quote at |at|: the place of its last quote. */
+static size_t skip_string(struct weft_slice json, size_t at)
+{
+    while (at < json.len && json.ptr[at] != '"')
+        at += json.ptr[at] == '\\' ? 2 : 1;
+    return at;
+}
+
+static bool key_is(struct weft_slice json, size_t from, size_t to, const char *key)
+{
+    return to <= json.len && weft__slice_eq_str(weft__slice(json.ptr + from, to - from), key);
+}
+
+static void read_number(struct weft_slice json, size_t at, struct bench_answer *answer)
+{
+    answer->id = 0;
+    while (at < json.len && (json.ptr[at] == ' ' || json.ptr[at] == ':'))
+        at++;
+    for (; at < json.len && json.ptr[at] >= '0' && json.ptr[at] <= '9'; at++) {
+        answer->id = answer->id * 10 + (uint64_t)(json.ptr[at] - '0');
+        answer->has_id = true;
+    }
+}
+
+bool bench_answer_read(struct weft_slice json, struct bench_answer *ret_answer)
+{
+    unsigned depth = 0;
+    bool outcome = false;
+    bool key = false; /* a string here is a key */
+    *ret_answer = (struct bench_answer){0};
+    for (size_t at = 0; at < json.len && !(outcome && ret_answer->has_id); at++) {
+        uint8_t c = json.ptr[at];
+        if (c == '{' || c == '[') {
+            depth++;
+            key = depth == 1;
+        } else if (c == '}' || c == ']') {
+            depth -= depth > 0;
+        } else if (c == ',') {
+            key = depth == 1;
+        } else if (c == '"') {
+            size_t end = skip_string(json, at + 1);
+            if (key && key_is(json, at + 1, end, "id"))
+                read_number(json, end + 1, ret_answer);
+            ret_answer->is_error |= key && key_is(json, at + 1, end, "error");
+            outcome |= key && (ret_answer->is_error || key_is(json, at + 1, end, "result"));
+            key = false;
+            at = end;
+        }
+    }
+    return outcome && ret_answer->has_id;
+}
