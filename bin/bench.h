@@ -120,6 +120,9 @@ struct bench_images {
 /* The mask of all frames; not zero. */
 extern const uint8_t bench_mask[4];
 
+/* Whether each connection has its own. */
+bool bench_images_own(const struct bench_options *options);
+
 /* Makes them for connection |index|. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_TOO_BIG. */
 WEFT_MUST_USE int bench_images_init(struct bench_images *images,
                                     const struct bench_options *options, uint32_t index);

@@ -466,7 +466,7 @@ int bench_conn_init(struct bench_conn *conn, struct bench_worker *worker, uint32
         conn->free = weft__mem_alloc_array(alloc, options->depth, sizeof(*conn->free));
     if (!conn->times || (options->rpc && !conn->free))
         return WEFT_ERR_NOMEM;
-    if (!options->check)
+    if (!bench_images_own(options))
         return 0;
     conn->images = &conn->own;
     return bench_images_init(&conn->own, options, index);

@@ -94,6 +94,12 @@ static void append_payload(struct weft_bytes *out, const struct bench_options *o
         fill_plain(data, options->size, seed);
 }
 
+bool bench_images_own(const struct bench_options *options)
+{
+    /* All copies of a broadcast are the same, and calls are told apart by their numbers. */
+    return options->check && !options->rpc && options->scenario != BENCH_BROADCAST;
+}
+
 int bench_images_init(struct bench_images *images, const struct bench_options *options,
                       uint32_t index)
 {
@@ -102,12 +108,10 @@ int bench_images_init(struct bench_images *images, const struct bench_options *o
     weft__bytes_init(&payload, weft_alloc_default(), SIZE_MAX);
     weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
     bool text = options->text || options->rpc;
-    /* With --check the connections differ, and the slots where answers come in order. */
-    bool alike = !options->rpc && !options->check;
-    uint32_t who = options->check && options->scenario != BENCH_BROADCAST ? index : 0;
+    bool alike = !options->rpc && !bench_images_own(options);
     for (uint32_t slot = 0; slot < options->depth; slot++) {
         weft__bytes_clear(&payload);
-        append_payload(&payload, options, who, alike ? 0 : slot);
+        append_payload(&payload, options, index, alike ? 0 : slot);
         weft__ws_frame_append(&out, text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY, true,
                               weft__bytes_slice(&payload), bench_mask);
     }

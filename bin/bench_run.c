@@ -262,7 +262,9 @@ int bench_run(const struct bench_options *options)
     int status = 1;
     if (!err)
         status = conclude(&run);
-    else
+    if (err == WEFT_ERR_UNAVAILABLE && options->json)
+        bench_report_json(&run);
+    if (err)
         (void)fprintf(stderr, "weft bench: %s: %s\n", options->url_text,
                       run.first_error[0] ? run.first_error : weft_err_message(err));
     done_run(&run);
