@@ -7,6 +7,7 @@
  *   bench_worker.c      one thread: its loop, its connections, what is due
  *   bench_conn.c        one connection: connecting, handshake, bytes in and out, the end
  *   bench_stream.c      TLS below it
+ *   bench_handshake.c   the request and the answer to it, with its extension
  *   bench_frames.c      counting the frames that come
  *   bench_payload.c     the frames that are sent, made once
  *   bench_scenarios.c   what each scenario does with a connection
@@ -28,6 +29,7 @@
 
 #include "base/histogram.h"
 #include "bench_frames.h"
+#include "codec/deflate.h"
 #include "io/tcp.h"
 #include "io/tls.h"
 #include "io/url.h"
@@ -104,15 +106,15 @@ struct bench_options {
 /* ---- Frames to be sent (bench_payload.c) ---- */
 
 /*
- * The frames for the slots of a connection, masked, of equal length, one behind the other. Shared
- * by all connections, but with --check each has its own, so that an answer that went to the wrong
- * one is noticed.
+ * The frames for the slots of a connection, masked, one behind the other. Shared by all
+ * connections, but with --check each has its own, so that an answer that went to the wrong one is
+ * noticed.
  */
 struct bench_images {
-    uint8_t *bytes;
-    size_t size; /* of |bytes| */
-    size_t frame_len;
-    size_t payload_len;
+    struct weft_bytes frames;
+    struct weft_bytes plain; /* with --check: the payloads, to compare with */
+    size_t *offsets;         /* of the frames, |count| + 1 of them */
+    size_t payload_len;      /* of each, uncompressed */
     uint32_t count;
     bool alike; /* every slot has the same frame */
 };
@@ -123,9 +125,10 @@ extern const uint8_t bench_mask[4];
 /* Whether each connection has its own. */
 bool bench_images_own(const struct bench_options *options);
 
-/* Makes them for connection |index|. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_TOO_BIG. */
+/* Makes them for connection |index|; |pool| compresses. **Errors:** WEFT_ERR_NOMEM. */
 WEFT_MUST_USE int bench_images_init(struct bench_images *images,
-                                    const struct bench_options *options, uint32_t index);
+                                    const struct bench_options *options,
+                                    struct weft_deflate_pool *pool, uint32_t index);
 void bench_images_done(struct bench_images *images);
 
 /* Whether |data| is what slot |slot| sends. */
@@ -221,6 +224,7 @@ struct bench_worker {
     struct bench_images images; /* of all connections, without --check */
     struct weft_tls_io tls_io;
     uint8_t *plain; /* TLS: room for what a receive can bring */
+    struct weft_deflate_pool deflate;
     struct weft_http1_head head;
     /* --rate */
     double interval_ns;
@@ -365,7 +369,9 @@ struct bench_conn {
     enum bench_state state;
     uint32_t index; /* among all connections */
     struct bench_frames frames;
-    struct weft_bytes in; /* the answer's head, as far as it came */
+    struct weft_deflate_history history; /* of what was inflated, where the server keeps it */
+    bool takeover;                       /* the server does */
+    struct weft_bytes in;                /* the answer's head, as far as it came */
     size_t scanned;
     const struct bench_images *images;
     struct bench_images own; /* with --check */

@@ -10,9 +10,9 @@
  */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "bench_handshake.h"
 #include "bench_stream.h"
 #include "io/clock.h"
-#include "io/crypto.h"
 
 #include <stdio.h>
 
@@ -73,6 +73,8 @@ static void on_closed(struct weft_tcp *tcp)
     struct bench_conn *conn = conn_of(tcp);
     weft__tls_done(&conn->tls);
     bench_frames_done(&conn->frames);
+    weft__deflate_history_done(&conn->history, weft_alloc_default());
+    conn->history = (struct weft_deflate_history){0};
     weft__bytes_done(&conn->in);
     weft__bytes_done(&conn->request);
     weft__bytes_done(&conn->wire);
@@ -186,10 +188,10 @@ static int add_messages(struct bench_conn *conn, int count)
                 break;
             first = images->alike ? 0 : slot;
             run = 0;
-            conn->iov[count++] = (struct iovec){images->bytes + first * images->frame_len, 0};
+            conn->iov[count++].iov_base = images->frames.ptr + images->offsets[first];
         }
         run++;
-        conn->iov[count - 1].iov_len = run * images->frame_len;
+        conn->iov[count - 1].iov_len = images->offsets[first + run] - images->offsets[first];
         conn->times[slot] = stamp(conn, conn->sent);
         conn->sent++;
         conn->wanted--;
@@ -237,28 +239,17 @@ void bench_conn_want(struct bench_conn *conn, uint32_t count)
 
 /* ---- Connecting ---- */
 
-static int send_request(struct bench_conn *conn)
-{
-    uint8_t nonce[WEFT_WS_NONCE_LEN];
-    const struct weft_crypto *crypto = weft__crypto_openssl();
-    crypto->random(crypto->ctx, nonce, sizeof(nonce));
-    weft__bytes_clear(&conn->request);
-    int err =
-        weft__ws_request_write(&conn->request, &conn->worker->options->request, nonce, conn->key);
-    if (err)
-        return err;
-    conn->state = BENCH_HEAD;
-    conn->iov[0] = (struct iovec){conn->request.ptr, conn->request.len};
-    send_out(conn, 1);
-    return 0;
-}
-
 static bool start_request(struct bench_conn *conn)
 {
     if (conn->worker->run->tls)
         weft__tls_rest(&conn->tls);
-    if (send_request(conn))
+    if (bench_handshake_write(conn)) {
         bench_conn_fail(conn, BENCH_ERROR_HANDSHAKE, "the request cannot be written");
+        return false;
+    }
+    conn->state = BENCH_HEAD;
+    conn->iov[0] = (struct iovec){conn->request.ptr, conn->request.len};
+    send_out(conn, 1);
     return conn->state == BENCH_HEAD;
 }
 
@@ -280,22 +271,12 @@ static void on_connected(struct weft_tcp *tcp, int err)
     }
 }
 
-static void refuse(struct bench_conn *conn, const struct weft_http1_head *head)
-{
-    char text[160];
-    if (head->status != 101)
-        (void)snprintf(text, sizeof(text), "refused with status %d", head->status);
-    else
-        (void)snprintf(text, sizeof(text), "the answer to the handshake is not valid");
-    bench_conn_fail(conn, BENCH_ERROR_HANDSHAKE, text);
-}
-
 /* Takes bytes of the answer's head; what lies behind it is |*data| and |*len| afterwards. False
  * when the connection is not open afterwards. */
 static bool take_head(struct bench_conn *conn, uint8_t **data, size_t *len)
 {
     struct bench_worker *worker = conn->worker;
-    struct weft_slice protocol;
+    char text[160];
     size_t before = conn->in.len;
     weft__bytes_append(&conn->in, *data, *len);
     ptrdiff_t n = weft__bytes_error(&conn->in);
@@ -307,9 +288,8 @@ static bool take_head(struct bench_conn *conn, uint8_t **data, size_t *len)
     }
     if (n == 0)
         return false;
-    if (weft__ws_response_check(&worker->head, &worker->options->request, conn->key,
-                                weft__crypto_openssl(), &protocol)) {
-        refuse(conn, &worker->head);
+    if (!bench_handshake_check(conn, text, sizeof(text))) {
+        bench_conn_fail(conn, BENCH_ERROR_HANDSHAKE, text);
         return false;
     }
     *data += (size_t)n - before;
@@ -327,11 +307,24 @@ static bool take_head(struct bench_conn *conn, uint8_t **data, size_t *len)
 
 /* ---- Input ---- */
 
+static bool inflate(struct bench_conn *conn, struct weft_slice packed, struct weft_slice *ret_data)
+{
+    int err = weft__inflate(&conn->worker->deflate, weft__deflate_history_slice(&conn->history),
+                            packed, BENCH_MESSAGE_MAX, ret_data);
+    if (!err && conn->takeover)
+        err = weft__deflate_history_add(&conn->history, weft_alloc_default(), WEFT_DEFLATE_BITS_MAX,
+                                        *ret_data);
+    return !err;
+}
+
 static void on_message(void *ctx, unsigned opcode, bool compressed, struct weft_slice data)
 {
     struct bench_conn *conn = ctx;
-    (void)compressed;
-    if (conn->state == BENCH_OPEN)
+    if (conn->state != BENCH_OPEN)
+        return;
+    if (compressed && !inflate(conn, data, &data))
+        bench_conn_fail(conn, BENCH_ERROR_PROTOCOL, "a compressed message is not valid");
+    else
         conn->worker->scenario->message(conn, opcode, data);
 }
 
@@ -469,7 +462,7 @@ int bench_conn_init(struct bench_conn *conn, struct bench_worker *worker, uint32
     if (!bench_images_own(options))
         return 0;
     conn->images = &conn->own;
-    return bench_images_init(&conn->own, options, index);
+    return bench_images_init(&conn->own, options, &worker->deflate, index);
 }
 
 void bench_conn_done(struct bench_conn *conn)

@@ -100,52 +100,76 @@ bool bench_images_own(const struct bench_options *options)
     return options->check && !options->rpc && options->scenario != BENCH_BROADCAST;
 }
 
-int bench_images_init(struct bench_images *images, const struct bench_options *options,
-                      uint32_t index)
+/* Appends the frame around |payload|: compressed when that was asked for and makes it shorter. No
+ * message refers to an earlier one, which every receiver accepts. */
+static void append_frame(struct weft_bytes *out, const struct bench_options *options,
+                         struct weft_deflate_pool *pool, struct weft_slice payload)
 {
+    bool text = options->text || options->rpc || options->deflate;
+    struct weft_ws_head head = {
+        .opcode = text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY, .fin = true, .masked = true};
+    memcpy(head.mask, bench_mask, sizeof(bench_mask));
+    if (!weft__bytes_reserve(out, WEFT_WS_HEAD_MAX + payload.len + WEFT_DEFLATE_SLACK))
+        return;
+    uint8_t *room = out->ptr + out->len + WEFT_WS_HEAD_MAX;
+    size_t packed = 0;
+    if (options->deflate)
+        packed =
+            weft__deflate(pool, WEFT_DEFLATE_BITS_MAX, (struct weft_slice){NULL, 0}, payload, room);
+    if (!packed)
+        weft__mem_copy(room, payload.ptr, payload.len);
+    head.rsv = packed ? 4 : 0; /* RSV1, RFC 7692 §6 */
+    head.len = packed ? packed : payload.len;
+    size_t head_len = weft__ws_head_encode(&head, out->ptr + out->len);
+    uint8_t *content = out->ptr + out->len + head_len;
+    memmove(content, room, head.len);
+    weft__ws_mask(content, head.len, bench_mask, 0);
+    out->len += head_len + head.len;
+}
+
+int bench_images_init(struct bench_images *images, const struct bench_options *options,
+                      struct weft_deflate_pool *pool, uint32_t index)
+{
+    const struct weft_alloc *alloc = weft_alloc_default();
     struct weft_bytes payload;
-    struct weft_bytes out;
-    weft__bytes_init(&payload, weft_alloc_default(), SIZE_MAX);
-    weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
-    bool text = options->text || options->rpc;
-    bool alike = !options->rpc && !bench_images_own(options);
-    for (uint32_t slot = 0; slot < options->depth; slot++) {
+    *images = (struct bench_images){.count = options->depth};
+    weft__bytes_init(&images->frames, alloc, SIZE_MAX);
+    weft__bytes_init(&images->plain, alloc, SIZE_MAX);
+    weft__bytes_init(&payload, alloc, SIZE_MAX);
+    images->alike = !options->rpc && !bench_images_own(options);
+    images->offsets = weft__mem_alloc_array(alloc, images->count + 1u, sizeof(*images->offsets));
+    if (!images->offsets)
+        return WEFT_ERR_NOMEM;
+    for (uint32_t slot = 0; slot < images->count; slot++) {
+        images->offsets[slot] = images->frames.len;
         weft__bytes_clear(&payload);
-        append_payload(&payload, options, index, alike ? 0 : slot);
-        weft__ws_frame_append(&out, text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY, true,
-                              weft__bytes_slice(&payload), bench_mask);
+        append_payload(&payload, options, index, images->alike ? 0 : slot);
+        append_frame(&images->frames, options, pool, weft__bytes_slice(&payload));
+        if (options->check && !options->rpc)
+            weft__bytes_append_slice(&images->plain, weft__bytes_slice(&payload));
     }
+    images->offsets[images->count] = images->frames.len;
+    images->payload_len = payload.len;
     int err = weft__bytes_error(&payload);
-    if (!err)
-        err = weft__bytes_error(&out);
-    if (!err)
-        *images = (struct bench_images){.bytes = out.ptr,
-                                        .size = out.cap,
-                                        .frame_len = out.len / options->depth,
-                                        .payload_len = payload.len,
-                                        .count = options->depth,
-                                        .alike = alike};
-    else
-        weft__bytes_done(&out);
     weft__bytes_done(&payload);
-    return err;
+    if (!err)
+        err = weft__bytes_error(&images->frames);
+    return err ? err : weft__bytes_error(&images->plain);
 }
 
 void bench_images_done(struct bench_images *images)
 {
-    weft__mem_free(weft_alloc_default(), images->bytes, images->size);
+    weft__bytes_done(&images->frames);
+    weft__bytes_done(&images->plain);
+    weft__mem_free(weft_alloc_default(), images->offsets,
+                   (images->count + 1u) * sizeof(*images->offsets));
     *images = (struct bench_images){0};
 }
 
 bool bench_images_match(const struct bench_images *images, uint32_t slot, struct weft_slice data)
 {
-    if (data.len != images->payload_len)
-        return false;
-    const uint8_t *masked = images->bytes + (slot + 1) * images->frame_len - images->payload_len;
-    for (size_t i = 0; i < data.len; i++)
-        if (data.ptr[i] != (masked[i] ^ bench_mask[i & 3]))
-            return false;
-    return true;
+    return weft__slice_eq(
+        data, weft__slice(images->plain.ptr + slot * images->payload_len, images->payload_len));
 }
 
 /* ---- Answers to calls ---- */

@@ -88,7 +88,7 @@ static void print_settings(const struct bench_run *run)
         printf(", depth %u", options->depth);
     if (options->scenario != BENCH_IDLE)
         printf(", %zu bytes %s", run->workers[0].images.payload_len,
-               options->rpc || options->text ? "text" : "binary");
+               options->rpc || options->text || options->deflate ? "text" : "binary");
     if (options->rate > 0)
         printf(", %.0f/s due", options->rate);
     printf("%s%s\n", options->deflate ? ", deflate" : "", options->url.secure ? ", TLS" : "");

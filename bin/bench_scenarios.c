@@ -90,12 +90,17 @@ static void echo_arrived(struct bench_conn *conn, uint32_t count)
     go_on(conn, count);
 }
 
+/* Whether |opcode| is that of the messages that are sent. */
+static bool kind_fits(const struct bench_options *options, unsigned opcode)
+{
+    return (opcode == WEFT_WS_OPCODE_TEXT) == (options->text || options->deflate);
+}
+
 static void echo_message(struct bench_conn *conn, unsigned opcode, struct weft_slice data)
 {
     const struct bench_options *options = conn->worker->options;
     uint32_t slot = (uint32_t)(conn->checked++ % options->depth);
-    bool kind = (opcode == WEFT_WS_OPCODE_TEXT) == options->text;
-    if (!kind || !bench_images_match(conn->images, slot, data))
+    if (!kind_fits(options, opcode) || !bench_images_match(conn->images, slot, data))
         bench_conn_fail(conn, BENCH_ERROR_CONTENT, "an echo differs from what was sent");
 }
 
@@ -224,8 +229,7 @@ static void broadcast_arrived(struct bench_conn *conn, uint32_t count)
 static void broadcast_message(struct bench_conn *conn, unsigned opcode, struct weft_slice data)
 {
     const struct bench_options *options = conn->worker->options;
-    bool kind = (opcode == WEFT_WS_OPCODE_TEXT) == options->text;
-    if (!kind || !bench_images_match(conn->images, 0, data))
+    if (!kind_fits(options, opcode) || !bench_images_match(conn->images, 0, data))
         bench_conn_fail(conn, BENCH_ERROR_CONTENT, "a copy differs from what was sent");
 }
 

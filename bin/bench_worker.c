@@ -266,7 +266,8 @@ int bench_worker_init(struct bench_worker *worker, struct bench_run *run, uint32
     weft__task_init(&worker->begin_task, begin);
     weft__task_init(&worker->finish_task, finish);
     weft__timer_init(&worker->timer, on_timer);
-    int err = bench_images_init(&worker->images, options, 0);
+    weft__deflate_pool_init(&worker->deflate, weft_alloc_default());
+    int err = bench_images_init(&worker->images, options, &worker->deflate, 0);
     if (!err)
         err =
             weft__loop_new(&(struct weft_loop_options){.backend = options->backend}, &worker->loop);
@@ -285,6 +286,8 @@ void bench_worker_done(struct bench_worker *worker)
         bench_conn_done(&worker->conns[i]);
     weft__mem_free(weft_alloc_default(), worker->conns, worker->count * sizeof(*worker->conns));
     bench_images_done(&worker->images);
+    if (worker->deflate.alloc)
+        weft__deflate_pool_done(&worker->deflate);
     if (worker->plain)
         bench_stream_done(worker);
     weft__loop_free(worker->loop);

@@ -245,8 +245,8 @@ static bool check_together(const struct args *args, struct bench_options *option
 {
     bool wrong = false;
     uint64_t memory;
-    if (args_has(args, "text") && args_has(args, "binary"))
-        return bad("text", "given without --binary");
+    if ((options->text || options->deflate) && args_has(args, "binary"))
+        return bad("binary", "given without --text and --deflate");
     if (options->workers > options->connections)
         options->workers = options->connections;
     uint32_t first = options->connections / options->workers;
@@ -313,10 +313,6 @@ int weft_cmd_bench(int argc, char **argv)
         !take_sources(&args, &options) || !take_request(&args, &options) ||
         !take_call(&args, &options))
         return ARGS_USAGE;
-    if (options.deflate) {
-        (void)fprintf(stderr, "weft bench: --deflate is not built yet\n");
-        return 1;
-    }
     if (resolve(&options))
         return 1;
     if (!check_together(&args, &options))
