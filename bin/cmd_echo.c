@@ -48,7 +48,8 @@ void echo_transport_options(const struct echo_options *options, struct weft_tls_
         .alloc = weft_alloc_default(),
         .crypto = weft__crypto_openssl(),
         .max_message = options->max_message,
-        .tls = tls,
+        .tls_serve = options->listen ? tls : NULL,
+        .tls_dial = options->listen ? NULL : tls,
     };
 }
 

@@ -442,7 +442,7 @@ static int loop_init(struct weft_client *client)
         .max_message = client->options.max_message,
         .handshake_ms = client->options.connect_timeout_ms,
         .close_ms = CLOSE_MS,
-        .tls = client->tls,
+        .tls_dial = client->tls,
     };
     struct weft_hash_key hash_key;
     crypto->random(crypto->ctx, &hash_key, sizeof(hash_key));

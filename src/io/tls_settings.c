@@ -56,7 +56,9 @@ static int ticket_callback(SSL *ssl, unsigned char *name, unsigned char *iv, EVP
             result = TICKET_FAILED;
     } else if (!weft__tls_tickets_open(setup->tickets, now_ns, name, &key, &renew)) {
         return TICKET_UNKNOWN;
-    } else if (renew) {
+    } else if (renew || SSL_version(ssl) == TLS1_3_VERSION) {
+        /* RFC 8446 §C.4: a ticket that is used once tells nobody that two connections belong to the
+         * same client. */
         result = TICKET_RENEW;
     }
     if (result != TICKET_FAILED && !set_ticket_key(&key, iv, cipher, mac, sealing))

@@ -48,13 +48,15 @@ static const char *reason(void)
     return text ? text : "unknown error";
 }
 
-/* A passphrase would be asked for at the terminal of whoever started the server: never. */
+/* OpenSSL would ask whoever sits at the terminal for a passphrase. |ctx| is told that it wanted to.
+ */
 static int no_passphrase(char *buf, int size, int writing, void *ctx)
 {
     (void)buf;
     (void)size;
     (void)writing;
-    (void)ctx;
+    if (ctx)
+        *(bool *)ctx = true;
     return -1;
 }
 
@@ -100,13 +102,6 @@ static int read_certificate(const struct reading *reading, const char *path, SSL
     return err;
 }
 
-static bool is_encrypted(unsigned long code)
-{
-    int why = ERR_GET_REASON(code);
-    return (ERR_GET_LIB(code) == ERR_LIB_PEM && why == PEM_R_BAD_PASSWORD_READ) ||
-           why == PEM_R_PROBLEMS_GETTING_PASSWORD;
-}
-
 static int read_key(const struct reading *reading, const struct weft_tls_certificate *files,
                     SSL_CTX *ctx)
 {
@@ -114,8 +109,9 @@ static int read_key(const struct reading *reading, const struct weft_tls_certifi
     int err = open_file(reading, files->key_file, &bio);
     if (err)
         return err;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-    if (!key && is_encrypted(ERR_peek_error()))
+    bool encrypted = false;
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &encrypted);
+    if (!key && encrypted)
         err = say(reading, "the key in %s is encrypted; it must be without a passphrase",
                   files->key_file);
     else if (!key)

@@ -222,7 +222,7 @@ static void init_transports(struct weft_worker *worker)
         .pause_bytes = limits->max_unsent,
         .on_limit = on_limit,
         .on_limit_ctx = worker,
-        .tls = worker->server->tls,
+        .tls_serve = worker->server->tls,
         .log = &worker->server->log,
     };
     options.refusal_headers = weft__http_security_headers(&options.refusal_header_count);

@@ -119,8 +119,9 @@ int weft__transport_secure_new(struct weft_transport *t, struct weft_slice autho
     struct weft_transport_secure *secure = weft__mem_zalloc(alloc, sizeof(*secure));
     if (!secure)
         return WEFT_ERR_NOMEM;
-    err = weft__tls_open(&secure->tls, t->set->options.tls, &t->set->secure->io,
-                         client ? host : NULL);
+    const struct weft_transport_options *options = &t->set->options;
+    err = weft__tls_open(&secure->tls, client ? options->tls_dial : options->tls_serve,
+                         &t->set->secure->io, client ? host : NULL);
     if (err)
         weft__mem_free(alloc, secure, sizeof(*secure));
     else

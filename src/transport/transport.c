@@ -337,7 +337,7 @@ int weft__transport_serve(struct weft_transport *t, struct weft_transport_set *s
                           const struct weft_transport_callbacks *callbacks)
 {
     prepare(t, set, WEFT_WS_ROLE_SERVER, callbacks);
-    int err = set->options.tls ? weft__transport_secure_new(t, (struct weft_slice){0}) : 0;
+    int err = set->options.tls_serve ? weft__transport_secure_new(t, (struct weft_slice){0}) : 0;
     if (!err)
         err = weft__tcp_open(&t->tcp, set->loop, fd, &tcp_callbacks);
     if (err)
@@ -356,7 +356,7 @@ int weft__transport_dial(struct weft_transport *t, struct weft_transport_set *se
     t->http.dial = dial;
     dial->request = *request;
     dial->failure[0] = '\0';
-    int err = set->options.tls ? weft__transport_secure_new(t, request->host) : 0;
+    int err = set->options.tls_dial ? weft__transport_secure_new(t, request->host) : 0;
     if (!err)
         err = weft__tcp_connect(&t->tcp, set->loop, address, set->options.handshake_ms,
                                 &dial->connector, &tcp_callbacks);

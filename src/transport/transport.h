@@ -103,9 +103,9 @@ struct weft_transport_options {
     /* Unsent bytes at which a connection is given up: a backstop, since owners look at
      * weft__transport_unsent. 0: pause_bytes + 4 × max_message. */
     size_t drop_bytes;
-    /* Encrypts every connection of the set (NULL: none). Its role is that of the transports, so a
-     * set has servers or clients alone. Must outlive the set. */
-    struct weft_tls_context *tls;
+    /* Encrypt every connection that is served or dialled (NULL: none). Must outlive the set. */
+    struct weft_tls_context *tls_serve;
+    struct weft_tls_context *tls_dial;
     const struct weft_log *log; /* why handshakes fail, at level debug; may be NULL */
     /* More headers of the answers that the transport gives by itself: to malformed heads. Must
      * outlive the set. */

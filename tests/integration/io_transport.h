@@ -55,19 +55,19 @@ struct world {
     size_t goal; /* messages after which a client closes */
 };
 
-static bool is_server(const struct side *side)
+static inline bool is_server(const struct side *side)
 {
     return side->transport.role == WEFT_WS_ROLE_SERVER;
 }
 
-static struct side *side_of(struct weft_transport *transport)
+static inline struct side *side_of(struct weft_transport *transport)
 {
     return WEFT_CONTAINER_OF(transport, struct side, transport);
 }
 
 /* ---- What sides do unless a case says otherwise ---- */
 
-static void accept_request(struct side *side, const struct weft_http1_head *head)
+static inline void accept_request(struct side *side, const struct weft_http1_head *head)
 {
     struct weft_ws_upgrade upgrade;
     int status = 426;
@@ -83,19 +83,19 @@ static void accept_request(struct side *side, const struct weft_http1_head *head
         weft__transport_abort(&side->transport, err);
 }
 
-static void echo(struct side *side, enum weft_ws_opcode opcode, struct weft_slice data)
+static inline void echo(struct side *side, enum weft_ws_opcode opcode, struct weft_slice data)
 {
     int err = weft__transport_send(&side->transport, opcode, data);
     assert_true(err == 0 || err == WEFT_ERR_STATE || err == WEFT_ERR_LIMIT ||
                 err == WEFT_ERR_NOMEM);
 }
 
-static void close_side(struct side *side, unsigned code, const char *reason)
+static inline void close_side(struct side *side, unsigned code, const char *reason)
 {
     weft__transport_close(&side->transport, code, weft__slice_str(reason));
 }
 
-static void on_request(struct weft_transport *transport, const struct weft_http1_head *head)
+static inline void on_request(struct weft_transport *transport, const struct weft_http1_head *head)
 {
     struct side *side = side_of(transport);
     assert_int_equal(transport->state, WEFT_TRANSPORT_ANSWERING);
@@ -105,7 +105,7 @@ static void on_request(struct weft_transport *transport, const struct weft_http1
         accept_request(side, head);
 }
 
-static void on_open(struct weft_transport *transport)
+static inline void on_open(struct weft_transport *transport)
 {
     struct side *side = side_of(transport);
     struct world *world = side->world;
@@ -116,8 +116,8 @@ static void on_open(struct weft_transport *transport)
         world->client_open(side);
 }
 
-static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
-                       struct weft_slice data)
+static inline void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
+                              struct weft_slice data)
 {
     struct side *side = side_of(transport);
     struct world *world = side->world;
@@ -142,7 +142,7 @@ static void on_message(struct weft_transport *transport, enum weft_ws_opcode opc
         close_side(side, WEFT_WS_CLOSE_NORMAL, "done");
 }
 
-static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
+static inline void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
 {
     struct side *side = side_of(transport);
     assert_int_equal(side->opens, 1);
@@ -153,12 +153,12 @@ static void on_end(struct weft_transport *transport, unsigned code, struct weft_
         memcpy(side->end_reason, reason.ptr, reason.len);
 }
 
-static void on_drain(struct weft_transport *transport)
+static inline void on_drain(struct weft_transport *transport)
 {
     side_of(transport)->drains++;
 }
 
-static void on_closed(struct weft_transport *transport)
+static inline void on_closed(struct weft_transport *transport)
 {
     struct side *side = side_of(transport);
     struct world *world = side->world;
@@ -180,7 +180,7 @@ static const struct weft_transport_callbacks callbacks = {.on_request = on_reque
 
 /* ---- The world ---- */
 
-static struct side *side_new(struct world *world)
+static inline struct side *side_new(struct world *world)
 {
     assert_in_range(world->count, 0, WEFT_ARRAY_LEN(world->sides) - 1);
     struct side *side = calloc(1, sizeof(*side));
@@ -192,7 +192,8 @@ static struct side *side_new(struct world *world)
     return side;
 }
 
-static void on_accept(struct weft_listener *listener, int fd, const struct weft_address *peer)
+static inline void on_accept(struct weft_listener *listener, int fd,
+                             const struct weft_address *peer)
 {
     (void)peer;
     struct world *world = WEFT_CONTAINER_OF(listener, struct world, listener);
@@ -200,7 +201,7 @@ static void on_accept(struct weft_listener *listener, int fd, const struct weft_
     assert_ok(weft__transport_serve(&side->transport, &world->set, fd, &callbacks));
 }
 
-static void on_listener_closed(struct weft_listener *listener)
+static inline void on_listener_closed(struct weft_listener *listener)
 {
     struct world *world = WEFT_CONTAINER_OF(listener, struct world, listener);
     world->listener_closed = true;
@@ -209,8 +210,8 @@ static void on_listener_closed(struct weft_listener *listener)
 
 static const struct weft_listener_callbacks listener_callbacks = {on_accept, on_listener_closed};
 
-static void world_init_with(struct world *world, void **state,
-                            struct weft_transport_options options)
+static inline void world_init_with(struct world *world, void **state,
+                                   struct weft_transport_options options)
 {
     *world = (struct world){.stop_at = 2};
     test_alloc_init(&world->mem);
@@ -223,12 +224,12 @@ static void world_init_with(struct world *world, void **state,
     assert_ok(weft__listener_address(&world->listener, &world->address));
 }
 
-static void world_init(struct world *world, void **state)
+static inline void world_init(struct world *world, void **state)
 {
     world_init_with(world, state, (struct weft_transport_options){0});
 }
 
-static void world_done(struct world *world)
+static inline void world_done(struct world *world)
 {
     weft__listener_close(&world->listener);
     io_run(world->loop, 5000);
@@ -243,7 +244,7 @@ static void world_done(struct world *world)
     test_alloc_done(&world->mem);
 }
 
-static struct side *dial(struct world *world)
+static inline struct side *dial(struct world *world)
 {
     struct side *side = side_new(world);
     side->request =
@@ -254,7 +255,7 @@ static struct side *dial(struct world *world)
 }
 
 /* The first side with that role. */
-static struct side *find(struct world *world, bool server)
+static inline struct side *find(struct world *world, bool server)
 {
     for (size_t i = 0; i < world->count; i++)
         if (is_server(world->sides[i]) == server)
@@ -269,7 +270,7 @@ static const char upgrade[] = "GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: websoc
                               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-static int raw_connect(struct world *world)
+static inline int raw_connect(struct world *world)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(fd >= 0);
@@ -279,13 +280,13 @@ static int raw_connect(struct world *world)
     return fd;
 }
 
-static void raw_send(int fd, const void *data, size_t len)
+static inline void raw_send(int fd, const void *data, size_t len)
 {
     assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
 /* Lets the loop run for |ms|. */
-static void pass(struct world *world, uint64_t ms)
+static inline void pass(struct world *world, uint64_t ms)
 {
     struct io_guard pause = {.loop = world->loop};
     weft__timer_init(&pause.timer, io_guard_fired);
@@ -295,7 +296,7 @@ static void pass(struct world *world, uint64_t ms)
 }
 
 /* Reads what is there; |ret_end| tells whether the stream ended. */
-static size_t raw_read(int fd, void *data, size_t cap, bool *ret_end)
+static inline size_t raw_read(int fd, void *data, size_t cap, bool *ret_end)
 {
     size_t len = 0;
     *ret_end = false;
