@@ -157,6 +157,7 @@ static void fail(struct weft_transport *t)
         snprintf(t->http.dial->failure, sizeof(t->http.dial->failure), "%s", text);
     secure->failed = true;
     weft__outq_clear(&t->out, &t->set->pool);
+    weft__transport_tell_end(t, WEFT_WS_CLOSE_ABNORMAL, (struct weft_slice){0});
     if (t->state == WEFT_TRANSPORT_LINGERING)
         weft__transport_finish(t, t->err);
     else

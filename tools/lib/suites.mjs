@@ -98,18 +98,21 @@ function toolSuite(root) {
     return { title: 'build tools', tests, parallel: 2 };
 }
 
-/** The WebSocket case list, judged in both roles on every loop that is there. */
+/** The WebSocket case list, judged in both roles on every loop that is there, plain and encrypted. */
 function conformanceSuite(root, build, uring) {
     const loops = uring.available ? ['epoll', 'uring'] : ['epoll'];
-    const tests = loops.map((loop) => ({
-        name: `conformance/websocket-${loop}`,
+    const runs = loops.flatMap((loop) => [
+        { name: `conformance/websocket-${loop}`, args: ['--loop', loop] },
+        { name: `conformance/websocket-tls-${loop}`, args: ['--loop', loop, '--tls'] },
+    ]);
+    const tests = runs.map(({ name, args }) => ({
+        name,
         command: process.execPath,
         args: [
             join(root, 'tests/conformance/websocket.mjs'),
             '--binary',
             join(build, 'bin', 'weft'),
-            '--loop',
-            loop,
+            ...args,
         ],
         exists: existsSync(join(build, 'bin', 'weft')),
         cwd: root,
