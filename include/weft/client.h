@@ -68,6 +68,11 @@ struct weft_client_options {
      * returns. May be NULL. */
     void (*closed)(void *ctx, unsigned code, const char *reason);
     void *closed_ctx;
+    /* The server is about to stop (`$/goaway`), at most once: what runs may go on for |grace_ms|,
+     * calls made from now on end `unavailable` without being sent, and |closed| follows with 1001.
+     * Who wants to come back should wait |reconnect_after_ms| from then on: servers spread these
+     * times. Gets |closed_ctx|. May be NULL. */
+    void (*goaway)(void *ctx, uint32_t grace_ms, uint32_t reconnect_after_ms);
     const struct weft_alloc *alloc; /* thread-safe; NULL = weft_alloc_default() */
     /* wss. The server's certificate is verified: its chain, its dates, and that it is for the host
      * of |url|. */

@@ -157,10 +157,20 @@ WEFT_API WEFT_MUST_USE int weft_server_new(const struct weft_server_options *opt
 /*
  * Listens and starts the workers' threads. When it returns 0, connections are accepted.
  * **Errors:** WEFT_ERR_BUSY (address in use), WEFT_ERR_DENIED, WEFT_ERR_UNAVAILABLE (not an address
- * of this machine), WEFT_ERR_STATE (started before), WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM; the server
- * can only be freed then.
+ * of this machine), WEFT_ERR_STATE (started before), WEFT_ERR_USAGE (a descriptor handed over is no
+ * listening socket), WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM; the server can only be freed then.
  */
 WEFT_API WEFT_MUST_USE int weft_server_start(struct weft_server *server);
+
+/*
+ * Lends the listening sockets, to be handed to another process: fills in at most |max| and returns
+ * how many there are. **Lifetime:** open until weft_server_stop. **Thread:** that of the start.
+ */
+WEFT_API size_t weft_server_listen_fds(const struct weft_server *server, int *ret_fds, size_t max);
+
+/* Another process has the listening sockets now: weft_server_stop leaves the file of a Unix socket
+ * where it is. **Thread:** that of the start. */
+WEFT_API void weft_server_hand_over(struct weft_server *server);
 
 /* The address listened on, with the real port: "127.0.0.1:8080". "" before the start.
  * **Lifetime:** the server's. */
@@ -180,8 +190,10 @@ WEFT_API unsigned weft_server_workers(const struct weft_server *server);
 WEFT_API int weft_server_is_alive(const struct weft_server *server);
 
 /*
- * Stops cleanly: no new connections, open ones are closed with 1001, what is being written is
- * written, the threads end. Blocks until then, at most about 5 s. Calling it again is harmless.
+ * Stops gracefully: no new connections; sessions are told (`$/goaway`) and start no more calls;
+ * those that run end, or are cut off after operations.drain_ms; everything acknowledged is on disk;
+ * connections are closed with 1001; the threads end. Blocks until then: with idle peers some tenths
+ * of a second, at most drain_ms and about 15 s. Calling it again is harmless.
  * **Thread:** any but a worker's.
  */
 WEFT_API void weft_server_stop(struct weft_server *server);

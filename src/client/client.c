@@ -134,6 +134,18 @@ static void session_failed(void *ctx, unsigned code, const char *reason)
         weft__transport_close(&client->transport, code, weft__slice_str(reason));
 }
 
+/* The server stops: it would refuse what is called from now on, or not even answer. */
+static void session_goaway(void *ctx, const struct weft_rpc_goaway *goaway)
+{
+    struct weft_client *client = ctx;
+    if (client->leaving)
+        return;
+    client->leaving = true;
+    if (client->was_open && !client->closing && client->options.goaway)
+        client->options.goaway(client->options.closed_ctx, goaway->grace_ms,
+                               goaway->reconnect_after_ms);
+}
+
 /* ---- Transport ---- */
 
 static struct weft_client *client_of(struct weft_transport *transport)
@@ -143,7 +155,8 @@ static struct weft_client *client_of(struct weft_transport *transport)
 
 static void on_open(struct weft_transport *transport)
 {
-    static const struct weft_session_events events = {session_send, session_failed};
+    static const struct weft_session_events events = {
+        .send = session_send, .failed = session_failed, .goaway = session_goaway};
     struct weft_client *client = client_of(transport);
     const struct weft_session_options options = {
         .env = &client->env, .events = &events, .events_ctx = client, .user = client};

@@ -52,6 +52,7 @@ struct weft_client {
     bool dialed;     /* |transport| is between dial and on_closed */
     bool closing;    /* weft_client_close was called */
     bool was_open;   /* weft_client_connect succeeded */
+    bool leaving;    /* the server announced the end */
     bool timed_out;  /* |deadline| fired */
     bool has_result; /* |connected| was told */
     int next_address;

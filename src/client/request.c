@@ -55,8 +55,11 @@ static void run_call(struct weft_client_request *request)
     };
     struct weft_rpc_answer answer = weft__client_local_answer(
         WEFT_STATUS_UNAVAILABLE, "weft.client.closed", "the connection is closed");
-    if (client->state == WEFT_CLIENT_OPEN &&
-        (!request->admit || request->admit(request, &answer))) {
+    if (client->state == WEFT_CLIENT_OPEN && client->leaving)
+        answer = weft__client_local_answer(WEFT_STATUS_UNAVAILABLE, "weft.draining",
+                                           "the server is shutting down");
+    else if (client->state == WEFT_CLIENT_OPEN &&
+             (!request->admit || request->admit(request, &answer))) {
         int err = weft__rpc_peer_call(&client->session.peer, &options,
                                       weft__loop_now_ns(client->loop), NULL);
         if (!err)

@@ -10,6 +10,13 @@
 #include <string.h>
 #include <strings.h>
 
+static const char UNIX_PREFIX[] = "unix:";
+
+_Static_assert(sizeof(((struct sockaddr_un *)NULL)->sun_path) == WEFT_ADDRESS_PATH_SIZE,
+               "a path of a Unix socket");
+_Static_assert(WEFT_ADDRESS_PATH_SIZE + sizeof(UNIX_PREFIX) <= WEFT_ADDRESS_TEXT_SIZE,
+               "the text of a Unix socket");
+
 /* A port: one to five digits, no sign, no space, at most 65,535. */
 static int parse_port(const char *text, uint16_t *ret_port)
 {
@@ -65,8 +72,22 @@ int weft__address_from_numeric(const char *host, uint16_t port, struct weft_addr
     return 0;
 }
 
+int weft__address_from_path(const char *path, struct weft_address *ret_address)
+{
+    struct weft_address address = {0};
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof(address.u.local.sun_path))
+        return WEFT_ERR_USAGE;
+    address.u.local.sun_family = AF_UNIX;
+    memcpy(address.u.local.sun_path, path, len);
+    *ret_address = address;
+    return 0;
+}
+
 int weft__address_parse(const char *text, struct weft_address *ret_address)
 {
+    if (strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0)
+        return weft__address_from_path(text + sizeof(UNIX_PREFIX) - 1, ret_address);
     char host[WEFT_HOST_SIZE];
     uint16_t port;
     int err = weft__address_split(text, host, &port);
@@ -95,6 +116,10 @@ void weft__address_format_host(const struct weft_address *address,
     struct in_addr storage;
     const struct in_addr *v4 = mapped_v4(address, &storage);
     const char *text = NULL;
+    if (weft__address_is_unix(address)) {
+        memcpy(ret_text, "unix", sizeof("unix"));
+        return;
+    }
     if (v4)
         text = inet_ntop(AF_INET, v4, ret_text, WEFT_ADDRESS_TEXT_SIZE);
     else if (address->u.any.sa_family == AF_INET6)
@@ -106,6 +131,11 @@ void weft__address_format_host(const struct weft_address *address,
 void weft__address_format(const struct weft_address *address, char ret_text[WEFT_ADDRESS_TEXT_SIZE])
 {
     char host[WEFT_ADDRESS_TEXT_SIZE];
+    if (weft__address_is_unix(address)) {
+        (void)snprintf(ret_text, WEFT_ADDRESS_TEXT_SIZE, "%s%.*s", UNIX_PREFIX,
+                       (int)sizeof(address->u.local.sun_path), address->u.local.sun_path);
+        return;
+    }
     weft__address_format_host(address, host);
     unsigned port = weft__address_port(address);
     if (strchr(host, ':'))
@@ -136,7 +166,20 @@ void weft__address_set_port(struct weft_address *address, uint16_t port)
 
 socklen_t weft__address_len(const struct weft_address *address)
 {
-    return address->u.any.sa_family == AF_INET ? sizeof(address->u.v4) : sizeof(address->u.v6);
+    switch (address->u.any.sa_family) {
+    case AF_INET:
+        return sizeof(address->u.v4);
+    case AF_UNIX:
+        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+                           strnlen(address->u.local.sun_path, WEFT_ADDRESS_PATH_SIZE - 1) + 1);
+    default:
+        return sizeof(address->u.v6);
+    }
+}
+
+bool weft__address_is_unix(const struct weft_address *address)
+{
+    return address->u.any.sa_family == AF_UNIX;
 }
 
 bool weft__address_is_loopback(const struct weft_address *address)
@@ -145,6 +188,8 @@ bool weft__address_is_loopback(const struct weft_address *address)
     const struct in_addr *v4 = mapped_v4(address, &storage);
     if (v4)
         return (ntohl(v4->s_addr) >> 24) == 127;
+    if (weft__address_is_unix(address))
+        return true;
     return address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address->u.v6.sin6_addr);
 }
 
@@ -153,7 +198,8 @@ bool weft__address_of_peer(int fd, struct weft_address *ret_address)
     struct weft_address address = {0};
     socklen_t len = sizeof(address);
     if (getpeername(fd, &address.u.any, &len) ||
-        (address.u.any.sa_family != AF_INET && address.u.any.sa_family != AF_INET6))
+        (address.u.any.sa_family != AF_INET && address.u.any.sa_family != AF_INET6 &&
+         address.u.any.sa_family != AF_UNIX))
         return false;
     *ret_address = address;
     return true;

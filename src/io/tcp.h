@@ -176,6 +176,27 @@ struct weft_listener {
 };
 
 /*
+ * Makes a listening socket at |address| (port 0: any free one) without accepting from it yet. The
+ * file of a Unix socket gets the permissions |mode| (0: 0600), and replaces one that nobody listens
+ * at any more; its owner removes it. |flags| is of enum weft_listener_flag. The descriptor is the
+ * caller's and close-on-exec.
+ * **Errors:** WEFT_ERR_BUSY (address in use), WEFT_ERR_DENIED, WEFT_ERR_UNAVAILABLE (not an address
+ * of this machine, no such folder), WEFT_ERR_SYSTEM.
+ */
+WEFT_MUST_USE int weft__listener_bind(const struct weft_address *address, unsigned flags,
+                                      unsigned mode, int *ret_fd);
+
+/*
+ * Accepts from the listening socket |fd|, which it takes over and closes at the end. Several
+ * listeners may share one queue of connections, through dup(2) or with another process that does
+ * not accept at the same time: whether |fd| blocks is changed for all of them.
+ * **Errors:** WEFT_ERR_SYSTEM, WEFT_ERR_LIMIT as weft__tcp_open; |fd| stays the caller's then.
+ */
+WEFT_MUST_USE int weft__listener_adopt(struct weft_listener *listener, struct weft_loop *loop,
+                                       int fd, unsigned flags,
+                                       const struct weft_listener_callbacks *callbacks);
+
+/*
  * Listens on |address| (port 0: any free one) and accepts until closed. Out of descriptors or
  * memory, connections wait in the backlog: accepting is tried again after 50 ms.
  * **Errors:** WEFT_ERR_BUSY (address in use), WEFT_ERR_DENIED, WEFT_ERR_UNAVAILABLE (not an address
@@ -202,7 +223,8 @@ WEFT_MUST_USE int weft__listener_address(const struct weft_listener *listener,
 void weft__listener_pause(struct weft_listener *listener);
 void weft__listener_resume(struct weft_listener *listener);
 
-/* Stops accepting; may be called in any callback, once. on_closed follows from a tick. */
+/* Stops accepting; may be called in any callback, once. on_closed follows from a tick; connections
+ * that the kernel had accepted by then still come before it. */
 void weft__listener_close(struct weft_listener *listener);
 
 #endif

@@ -71,6 +71,7 @@ static void serve_hello(struct weft_rpc_call *call, void *ctx)
         peer->greeted = true;
         peer->version = WEFT_RPC_VERSION;
         answer_hello(call);
+        weft__rpc_goaway_after_hello(peer);
         if (peer->events->greeted)
             peer->events->greeted(peer->events_ctx, call->params);
     }
@@ -126,6 +127,8 @@ static const struct {
     {{.name = "$/cancel", .handler = serve_cancel, .flags = WEFT_RPC_METHOD_RESERVED}, true},
     {{.name = "$/ping", .handler = serve_ping, .flags = WEFT_RPC_METHOD_RESERVED}, true},
     {{.name = "$/pong", .handler = serve_pong, .flags = WEFT_RPC_METHOD_RESERVED}, true},
+    {{.name = "$/goaway", .handler = weft__rpc_serve_goaway, .flags = WEFT_RPC_METHOD_RESERVED},
+     true},
 };
 
 const struct weft_rpc_method *weft__rpc_builtin_find(struct weft_slice name, bool is_notification)

@@ -291,3 +291,18 @@ void weft__rpc_call_cancel(struct weft_rpc_call *call, int status)
     if (call->cancel)
         call->cancel(call, status, call->cancel_ctx);
 }
+
+bool weft__rpc_call_cut_off(struct weft_rpc_call *call)
+{
+    static const struct weft_rpc_failure cut_off = {.status = WEFT_STATUS_UNAVAILABLE,
+                                                    .message = "the server is shutting down",
+                                                    .reason = "weft.draining",
+                                                    .executed = WEFT_RPC_EXECUTED_UNKNOWN};
+    if (call->settled)
+        return false;
+    deliver_error(call, &cut_off);
+    call->canceled = true;
+    if (call->cancel)
+        call->cancel(call, WEFT_STATUS_DEADLINE_EXCEEDED, call->cancel_ctx);
+    return true;
+}

@@ -2,9 +2,11 @@
 /* The development methods. Whole numbers are added as such; a double comes in only when it must. */
 #include "rpc/demo.h"
 
-#include "rpc/call.h"
+#include "rpc/peer.h"
 
 #include <math.h>
+
+enum { NAP_MAX_MS = 60000 };
 
 /* A sum under way: exact while it is whole and fits. */
 struct total {
@@ -112,6 +114,57 @@ static void echo(struct weft_rpc_call *call, void *ctx)
     weft__rpc_call_result(call, params ? weft__json_raw(params) : WEFT_SLICE_LIT("null"));
 }
 
+/* ---- demo.sleep ---- */
+
+struct nap {
+    struct weft_timer timer;
+    struct weft_rpc_call *call;
+    const struct weft_alloc *alloc;
+};
+
+static void end_nap(struct nap *nap)
+{
+    struct weft_rpc_call *call = nap->call;
+    weft__mem_free(nap->alloc, nap, sizeof(*nap));
+    weft__rpc_call_result(call, WEFT_SLICE_LIT("null"));
+}
+
+static void nap_over(struct weft_timer *timer)
+{
+    end_nap(WEFT_CONTAINER_OF(timer, struct nap, timer));
+}
+
+static void nap_unwanted(struct weft_rpc_call *call, int status, void *ctx)
+{
+    struct nap *nap = ctx;
+    weft__timer_stop(call->env->wheel, &nap->timer);
+    if (status == WEFT_STATUS_CANCELED)
+        weft__rpc_call_error(call, WEFT_STATUS_CANCELED, NULL, NULL);
+    else
+        weft__rpc_call_drop(call);
+    weft__mem_free(nap->alloc, nap, sizeof(*nap));
+}
+
+static void nap(struct weft_rpc_call *call, void *ctx)
+{
+    (void)ctx;
+    const struct weft_alloc *alloc = call->env->alloc;
+    uint64_t ms;
+    if (!weft__json_u53(weft__json_at(weft__rpc_call_params(call), 0), &ms) || ms > NAP_MAX_MS) {
+        refuse_params(call, "", "[milliseconds], at most a minute");
+        return;
+    }
+    struct nap *nap = weft__mem_alloc(alloc, sizeof(*nap));
+    if (!nap || weft__rpc_call_defer(call, nap_unwanted, nap)) {
+        weft__mem_free(alloc, nap, sizeof(*nap));
+        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, NULL, NULL);
+        return;
+    }
+    *nap = (struct nap){.call = call, .alloc = alloc};
+    weft__timer_init(&nap->timer, nap_over);
+    weft__timer_start(call->env->wheel, &nap->timer, call->now_ns + ms * WEFT_NS_PER_MS);
+}
+
 int weft__rpc_demo_register(struct weft_rpc_registry *registry)
 {
     static const struct weft_rpc_method methods[] = {
@@ -121,6 +174,7 @@ int weft__rpc_demo_register(struct weft_rpc_registry *registry)
         {.name = "update", .handler = accept_anything},
         {.name = "notify_hello", .handler = accept_anything},
         {.name = "demo.echo", .handler = echo},
+        {.name = "demo.sleep", .handler = nap},
     };
     return weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));
 }

@@ -14,6 +14,7 @@
  *   update        anything → null
  *   notify_hello  anything → null
  *   demo.echo     anything → its parameters, byte for byte; null without
+ *   demo.sleep    [milliseconds], at most a minute → null, after so long
  * **Errors:** as weft__rpc_registry_add.
  */
 WEFT_MUST_USE int weft__rpc_demo_register(struct weft_rpc_registry *registry);

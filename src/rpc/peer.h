@@ -87,6 +87,12 @@ enum weft_rpc_lane {
     WEFT_RPC_LANE_CONTROL, /* goes out before any data message not yet begun (PROTOCOL §1) */
 };
 
+/* What `$/goaway` says: the connection ends. */
+struct weft_rpc_goaway {
+    uint32_t grace_ms;           /* running calls may take so long */
+    uint32_t reconnect_after_ms; /* after the end, until another connection is made */
+};
+
 struct weft_rpc_peer_events {
     /* A whole message to be sent. **Lifetime:** |message| until it returns. Required. */
     void (*send)(void *ctx, struct weft_slice message, enum weft_rpc_lane lane);
@@ -97,6 +103,8 @@ struct weft_rpc_peer_events {
     void (*greeted)(void *ctx, const struct weft_json *params);
     /* A `$/pong` came. May be NULL. */
     void (*pong)(void *ctx);
+    /* Client: the server announced the end. May be NULL. */
+    void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
 };
 
 struct weft_rpc_peer {
@@ -113,7 +121,9 @@ struct weft_rpc_peer {
     bool is_server;
     bool greeted;
     bool receiving;
-    bool closed;      /* weft__rpc_peer_done has begun */
+    bool closed;  /* weft__rpc_peer_done has begun */
+    bool leaving; /* |goaway| was announced: no call is started any more */
+    struct weft_rpc_goaway goaway;
     int err;          /* first failure, sticky */
     uint32_t version; /* of the protocol, agreed upon by the greeting; 0 before */
     char session[WEFT_RPC_SESSION_MAX + 1];
@@ -191,6 +201,20 @@ WEFT_MUST_USE int weft__rpc_peer_notify(struct weft_rpc_peer *peer, struct weft_
 
 /* Sends `$/ping`. **Errors:** WEFT_ERR_NOMEM. */
 WEFT_MUST_USE int weft__rpc_peer_ping(struct weft_rpc_peer *peer);
+
+/*
+ * Announces that the connection ends: calls that come from now on are answered `unavailable`, not
+ * executed; notifications are dropped; those that run go on. A peer that did not greet is not told.
+ * **Errors:** WEFT_ERR_STATE (announced before), WEFT_ERR_NOMEM (calls are refused all the same).
+ */
+WEFT_MUST_USE int weft__rpc_peer_goaway(struct weft_rpc_peer *peer,
+                                        const struct weft_rpc_goaway *goaway);
+
+/*
+ * Answers every call that runs with `unavailable`, whether executed unknown, and tells its handler
+ * as if its deadline had passed. Returns how many there were.
+ */
+size_t weft__rpc_peer_cut_off(struct weft_rpc_peer *peer);
 
 /*
  * Client: sends `$/hello` for a program called |name|. The peer counts as greeted once the answer

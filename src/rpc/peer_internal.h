@@ -50,6 +50,18 @@ void weft__rpc_call_run(struct weft_rpc_call *call);
  * afterwards. */
 void weft__rpc_call_cancel(struct weft_rpc_call *call, int status);
 
+/* Answers a deferred call with `unavailable`, outcome unknown, while its connection lasts. False
+ * when nobody waits for its answer. |call| may be gone afterwards. */
+bool weft__rpc_call_cut_off(struct weft_rpc_call *call);
+
+/* ---- the announced end (goaway.c) ---- */
+
+/* The peer greeted after the end was announced: it is told now. */
+void weft__rpc_goaway_after_hello(struct weft_rpc_peer *peer);
+
+/* The handler of `$/goaway`. */
+void weft__rpc_serve_goaway(struct weft_rpc_call *call, void *ctx);
+
 /* ---- our calls (peer.c) ---- */
 
 /* Ends one of our calls: the other side answered |frame|, a RESULT or ERROR. */

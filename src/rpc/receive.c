@@ -52,6 +52,11 @@ static const struct refusal refuse_ungreeted = {
 static const struct refusal refuse_expired = {
     .failure = {.status = WEFT_STATUS_DEADLINE_EXCEEDED, .executed = WEFT_RPC_EXECUTED_NO}};
 
+static const struct refusal refuse_leaving = {.failure = {.status = WEFT_STATUS_UNAVAILABLE,
+                                                          .message = "the server is shutting down",
+                                                          .reason = "weft.draining",
+                                                          .executed = WEFT_RPC_EXECUTED_NO}};
+
 /* ---- batches ---- */
 
 static struct weft_rpc_batch *new_batch(struct weft_rpc_peer *peer)
@@ -147,6 +152,8 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
         return &refuse_meta;
     if (peer->greeted && frame->meta.has_timeout && frame->meta.timeout_ms == 0)
         return &refuse_expired;
+    if (peer->leaving && !(method->flags & WEFT_RPC_METHOD_RESERVED))
+        return &refuse_leaving;
     /* Methods of the protocol pass: a cancellation makes room. */
     if (peer->in_flight >= peer->env->limits.in_flight &&
         !(method->flags & WEFT_RPC_METHOD_RESERVED))

@@ -59,7 +59,8 @@ static void pause_for(struct weft_worker *worker, uint64_t ns)
     if (weft__timer_running(&admission->timer) || !worker->listening || worker->draining)
         return;
     admission->pauses++;
-    weft__listener_pause(&worker->listener);
+    for (unsigned i = 0; i < worker->listening; i++)
+        weft__listener_pause(&worker->listeners[i]);
     weft__loop_timer_start(worker->loop, &admission->timer, WEFT_MIN(ms, (uint64_t)PAUSE_MS));
 }
 
@@ -76,7 +77,8 @@ static void make_room(struct weft_worker *worker)
 static void resume(struct weft_worker *worker)
 {
     weft__loop_timer_stop(worker->loop, &worker->admission.timer);
-    weft__listener_resume(&worker->listener);
+    for (unsigned i = 0; i < worker->listening; i++)
+        weft__listener_resume(&worker->listeners[i]);
 }
 
 static void look_again(struct weft_timer *timer)

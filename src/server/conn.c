@@ -72,12 +72,15 @@ static void member_present(struct weft_hub_member *member, bool present)
 
 static void on_request(struct weft_transport *transport, const struct weft_http1_head *head)
 {
-    weft__http_route(conn_of(transport), head);
+    struct weft_conn *conn = conn_of(transport);
+    conn->asked = true;
+    weft__http_route(conn, head);
 }
 
 static void on_open(struct weft_transport *transport)
 {
-    static const struct weft_session_events events = {session_send, session_failed};
+    static const struct weft_session_events events = {.send = session_send,
+                                                      .failed = session_failed};
     static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
                                                    member_present};
     struct weft_conn *conn = conn_of(transport);
@@ -98,6 +101,7 @@ static void on_open(struct weft_transport *transport)
     weft__hub_member_init(&conn->member, worker->hub, &ops, weft__slice(NULL, 0),
                           WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
     conn->joined = true;
+    weft__drain_joined(conn);
 }
 
 static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
@@ -131,6 +135,7 @@ static void on_closed(struct weft_transport *transport)
     struct weft_worker *worker = conn->worker;
     struct weft_limits_address *address = conn->address;
     WEFT_ASSERT(!conn->joined);
+    weft__list_remove(&conn->node);
     weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));
     weft__admission_left(worker, address);
 }
@@ -152,7 +157,11 @@ int weft__conn_accept(struct weft_worker *worker, int fd, struct weft_limits_add
     conn->worker = worker;
     conn->address = address;
     int err = weft__transport_serve(&conn->transport, &worker->transports, fd, &callbacks);
-    if (err)
+    if (err) {
         weft__mem_free(alloc, conn, sizeof(*conn));
-    return err;
+        return err;
+    }
+    conn->accepted_ns = weft__loop_now_ns(worker->loop);
+    weft__drain_add(conn);
+    return 0;
 }

@@ -18,7 +18,12 @@ struct weft_conn {
     struct weft_session session;
     struct weft_hub_member member;
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */
-    bool joined;                         /* session and member exist */
+    struct weft_list node;               /* of the worker's drain */
+    uint64_t accepted_ns;
+    uint64_t told_ns; /* that the server stops; 0: was not */
+    bool joined;      /* session and member exist */
+    bool asked;       /* a request came */
+    bool leaving;     /* the drain has closed it */
 };
 
 /* Takes over the accepted socket |fd| and what it counts for. **Errors:** WEFT_ERR_NOMEM, those of

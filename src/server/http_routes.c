@@ -30,7 +30,8 @@ static void respond(const struct http_request *request, struct weft_http_answer 
     struct weft_bytes head;
     bool has_body = request->head->content_length > 0 || request->head->chunked;
     answer->length = body.len;
-    answer->keep_alive = transport->keep_alive && !has_body;
+    bool draining = atomic_load(&request->conn->worker->server->draining);
+    answer->keep_alive = transport->keep_alive && !has_body && !draining;
     weft__bytes_init(&head, request->conn->worker->server->alloc, SIZE_MAX);
     weft__http_answer_head(&head, answer);
     if (request->head_only)

@@ -17,10 +17,12 @@
 
 enum {
     WORKERS_MAX = 256,
-    STOP_MS = 10000,   /* for draining */
-    STOP_STEP_MS = 2,  /* between two looks */
-    ADDRESS_MS = 1000, /* for the address to become free */
-    ADDRESS_STEP_MS = 20,
+    STOP_MS = 10000,  /* for the store and for peers to hang up */
+    STOP_STEP_MS = 2, /* between two looks */
+    CALM_MS = 5000,   /* beyond the grace, for the steps of the drain */
+    DRAIN_MS = 10000,
+    RECONNECT_MS = 5000,
+    DAY_MS = 24 * 3600 * 1000,
     ALIVE_MS = 5000,     /* a loop beats once a second */
     STRINGS_MAX = 65536, /* bytes of copied option strings */
     CERTIFICATES_MAX = 256,
@@ -69,6 +71,29 @@ static const char *const *copy_strings(struct weft_server *server, const char *c
     return copy;
 }
 
+static int copy_operations(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    struct weft_server_operations *own = &server->options.operations;
+    if (own->listen_fd_count > WEFT_LISTEN_FDS_MAX) {
+        say(ret_message, message_size, "at most 256 listening sockets can be handed over");
+        return WEFT_ERR_USAGE;
+    }
+    if (own->socket_mode > 0777) {
+        say(ret_message, message_size, "the permissions of a socket are at most 0777");
+        return WEFT_ERR_USAGE;
+    }
+    own->drain_ms = WEFT_MIN(own->drain_ms ? own->drain_ms : DRAIN_MS, (unsigned)DAY_MS);
+    own->reconnect_ms =
+        WEFT_MIN(own->reconnect_ms ? own->reconnect_ms : RECONNECT_MS, (unsigned)DAY_MS);
+    own->trusted_proxies = copy_strings(server, own->trusted_proxies);
+    int *fds = weft__arena_alloc_array(&server->strings, own->listen_fd_count + 1, sizeof(*fds));
+    if (!own->trusted_proxies || !fds)
+        return WEFT_ERR_NOMEM;
+    weft__mem_copy(fds, own->listen_fds, own->listen_fd_count * sizeof(*fds));
+    own->listen_fds = fds;
+    return 0;
+}
+
 static int copy_options(struct weft_server *server, const struct weft_server_options *options,
                         char *ret_message, size_t message_size)
 {
@@ -80,10 +105,13 @@ static int copy_options(struct weft_server *server, const struct weft_server_opt
     own->data_folder = copy_string(server, own->data_folder);
     own->hosts = copy_strings(server, own->hosts);
     own->origins = copy_strings(server, own->origins);
+    int err = copy_operations(server, ret_message, message_size);
+    if (err)
+        return err;
     if (!own->listen || !own->hosts || !own->origins || (options->data_folder && !own->data_folder))
         return WEFT_ERR_NOMEM;
     if (weft__address_parse(own->listen, &server->address)) {
-        say(ret_message, message_size, "the address to listen on must be HOST:PORT");
+        say(ret_message, message_size, "the address to listen on must be HOST:PORT or unix:PATH");
         return WEFT_ERR_USAGE;
     }
     if (own->workers > WORKERS_MAX) {
@@ -250,30 +278,14 @@ static void pause_ms(long ms)
     nanosleep(&step, NULL);
 }
 
-/* Whether the address is free. The sockets of a process that was killed a moment ago may still be
- * held by its io_uring, which the kernel takes apart after the process is gone. */
-static int wait_for_address(const struct weft_address *address)
-{
-    uint64_t end_ns = weft__clock_now_ns() + ADDRESS_MS * WEFT_NS_PER_MS;
-    int err;
-    while ((err = weft__listener_probe(address)) == WEFT_ERR_BUSY && weft__clock_now_ns() < end_ns)
-        pause_ms(ADDRESS_STEP_MS);
-    return err;
-}
-
-/* The first listener gets the port, the others share it. */
 static int listen_all(struct weft_server *server)
 {
-    int busy = wait_for_address(&server->address);
-    if (busy)
-        return busy;
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        int err = weft__worker_listen(server->workers[i]);
-        if (!err && i == 0)
-            err = weft__listener_address(&server->workers[0]->listener, &server->address);
-        if (err)
-            return err;
-    }
+    int err = weft__listen_open(&server->listen, &server->options, server->worker_count,
+                                &server->address);
+    for (unsigned i = 0; !err && i < server->worker_count; i++)
+        err = weft__worker_listen(server->workers[i]);
+    if (err)
+        return err;
     weft__address_format(&server->address, server->address_text);
     server->origins = (struct weft_origin_policy){
         .hosts = server->options.hosts,
@@ -295,6 +307,19 @@ int weft_server_start(struct weft_server *server)
     }
     server->started = err == 0;
     return err;
+}
+
+size_t weft_server_listen_fds(const struct weft_server *server, int *ret_fds, size_t max)
+{
+    size_t count = server->listen.count;
+    for (size_t i = 0; i < count && i < max; i++)
+        ret_fds[i] = server->listen.fds[i];
+    return count;
+}
+
+void weft_server_hand_over(struct weft_server *server)
+{
+    server->listen.handed_over = true;
 }
 
 const char *weft_server_address(const struct weft_server *server)
@@ -346,6 +371,22 @@ int weft_server_reload(struct weft_server *server)
 
 /* ---- End ---- */
 
+static bool all_calm(const struct weft_server *server)
+{
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (!atomic_load(&server->workers[i]->calm))
+            return false;
+    return true;
+}
+
+static void wait_calm(struct weft_server *server)
+{
+    uint64_t limit_ms = (uint64_t)server->options.operations.drain_ms + CALM_MS;
+    uint64_t end_ns = weft__clock_now_ns() + limit_ms * WEFT_NS_PER_MS;
+    while (!all_calm(server) && weft__clock_now_ns() < end_ns)
+        pause_ms(STOP_STEP_MS);
+}
+
 static bool all_quiet(const struct weft_server *server)
 {
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -370,7 +411,7 @@ static void wait_quiet(struct weft_server *server)
     }
 }
 
-/* Runs a loop whose thread was never started until its listener is closed. */
+/* Runs a loop whose thread was never started until its listeners are closed, which stops it. */
 static void close_unstarted(struct weft_server *server)
 {
     for (unsigned i = 0; server->workers && i < server->worker_count; i++) {
@@ -378,7 +419,6 @@ static void close_unstarted(struct weft_server *server)
         if (!worker || !worker->listening)
             continue;
         weft__worker_drain(worker);
-        weft__worker_stop(worker);
         int err = weft__loop_run(worker->loop);
         WEFT_ASSERT(err == 0);
     }
@@ -390,8 +430,12 @@ void weft_server_stop(struct weft_server *server)
         return;
     server->stopped = true;
     atomic_store(&server->draining, true);
+    weft__listen_close(&server->listen, &server->options, &server->address, false);
     for (unsigned i = 0; i < server->worker_count; i++)
         weft__worker_drain(server->workers[i]);
+    wait_calm(server);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        weft__worker_hang_up(server->workers[i]);
     wait_quiet(server);
     for (unsigned i = 0; i < server->worker_count; i++)
         weft__worker_stop(server->workers[i]);
@@ -409,6 +453,7 @@ void weft_server_free(struct weft_server *server)
         weft_server_stop(server);
     else
         close_unstarted(server);
+    weft__listen_close(&server->listen, &server->options, &server->address, true);
     weft__store_free(server->store);
     for (unsigned i = 0; server->workers && i < server->worker_count; i++)
         weft__worker_free(server->workers[i]);

@@ -10,6 +10,7 @@
 #include "port/log.h"
 #include "port/store.h"
 #include "server/limits.h"
+#include "server/listen.h"
 #include "server/metrics.h"
 #include "server/origin.h"
 
@@ -29,6 +30,7 @@ struct weft_server {
     struct weft_arena strings;
     struct weft_address address; /* to listen on; with the real port after the start */
     char address_text[WEFT_ADDRESS_TEXT_SIZE];
+    struct weft_listen listen;
     struct weft_origin_policy origins;
     struct weft_tls_context *tls; /* NULL: plain */
     struct weft_hash_key hash_key;

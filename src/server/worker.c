@@ -11,8 +11,9 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <unistd.h>
 
-enum { DRAIN_MS = 2000 /* for peers to answer our close frame */ };
+enum { PATIENCE_MS = 2000 /* for peers to answer our close frame */ };
 
 static void exec_post(void *ctx, struct weft_task *task)
 {
@@ -59,6 +60,8 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_MESH_SENT, mesh->sent);
     weft__metrics_set(m, WEFT_METRIC_MESH_RECEIVED, mesh->received);
     weft__metrics_set(m, WEFT_METRIC_MESH_SPILLED, mesh->spilled);
+    weft__metrics_set(m, WEFT_METRIC_GOAWAYS, worker->drain.goaways);
+    weft__metrics_set(m, WEFT_METRIC_CUT_OFF, worker->drain.cut_off);
     weft__metrics_set(m, WEFT_METRIC_TICKS, loop->ticks);
     weft__metrics_set(m, WEFT_METRIC_ACCEPT_PAUSES, worker->admission.pauses);
     weft__metrics_set(m, WEFT_METRIC_MEMORY_LEVEL, worker->memory);
@@ -94,7 +97,7 @@ static void second_passed(struct weft_timer *timer)
 
 static void on_accept(struct weft_listener *listener, int fd, const struct weft_address *peer)
 {
-    weft__admission_accept(WEFT_CONTAINER_OF(listener, struct weft_worker, listener), fd, peer);
+    weft__admission_accept(weft__loop_owner(listener->loop), fd, peer);
 }
 
 _Static_assert((int)WEFT_LIMIT_HANDSHAKE == (int)WEFT_TRANSPORT_LIMIT_HANDSHAKE &&
@@ -135,7 +138,11 @@ static bool has_room(void *ctx, enum weft_hub_load what)
 
 static void on_listener_closed(struct weft_listener *listener)
 {
-    WEFT_CONTAINER_OF(listener, struct weft_worker, listener)->listening = false;
+    struct weft_worker *worker = weft__loop_owner(listener->loop);
+    worker->listening--;
+    /* Nobody else runs the loop of a server that was not started, see close_unstarted. */
+    if (!worker->listening && !worker->server->started)
+        weft__loop_stop(worker->loop);
 }
 
 static void drain(struct weft_task *task)
@@ -143,10 +150,16 @@ static void drain(struct weft_task *task)
     struct weft_worker *worker = WEFT_CONTAINER_OF(task, struct weft_worker, drain_task);
     worker->draining = true;
     weft__admission_done(worker);
-    if (worker->listening)
-        weft__listener_close(&worker->listener);
+    for (unsigned i = 0; i < worker->listening; i++)
+        weft__listener_close(&worker->listeners[i]);
+    weft__drain_begin(worker);
+}
+
+static void hang_up(struct weft_task *task)
+{
+    struct weft_worker *worker = WEFT_CONTAINER_OF(task, struct weft_worker, hang_up_task);
     weft__transport_set_close(&worker->transports, WEFT_WS_CLOSE_GOING_AWAY, "shutting down");
-    weft__loop_timer_start(worker->loop, &worker->patience, DRAIN_MS);
+    weft__loop_timer_start(worker->loop, &worker->patience, PATIENCE_MS);
 }
 
 /* Peers that do not answer our close are not waited for longer. */
@@ -259,6 +272,8 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     weft__timer_init(&worker->second, second_passed);
     weft__timer_init(&worker->patience, patience_over);
     weft__task_init(&worker->drain_task, drain);
+    weft__task_init(&worker->hang_up_task, hang_up);
+    weft__drain_init(worker);
     weft__task_init(&worker->stop_task, stop);
     atomic_init(&worker->quiet, false);
     atomic_init(&worker->beat_ns, 0);
@@ -282,11 +297,14 @@ void weft__worker_free(struct weft_worker *worker)
         weft__loop_timer_stop(worker->loop, &worker->patience);
         weft__admission_done(worker);
         weft__pressure_done(worker);
+        weft__drain_done(worker);
         weft__rpc_env_done(&worker->rpc);
         weft__transport_set_done(&worker->transports);
         weft__loop_free(worker->loop);
     }
     weft__rpc_registry_done(&worker->registry);
+    weft__mem_free(worker->server->alloc, worker->listeners,
+                   worker->listener_count * sizeof(*worker->listeners));
     weft__mem_free(worker->server->alloc, worker, sizeof(*worker));
 }
 
@@ -296,11 +314,25 @@ int weft__worker_listen(struct weft_worker *worker)
         .on_accept = on_accept,
         .on_closed = on_listener_closed,
     };
-    int err =
-        weft__listener_open(&worker->listener, worker->loop, &worker->server->address,
-                            WEFT_LISTENER_REUSEPORT | weft__admission_listener(worker), &callbacks);
-    worker->listening = err == 0;
-    return err;
+    struct weft_server *server = worker->server;
+    unsigned count = weft__listen_share(&server->listen, worker->index, server->worker_count);
+    worker->listeners = weft__mem_alloc_array(server->alloc, count, sizeof(*worker->listeners));
+    if (!worker->listeners)
+        return WEFT_ERR_NOMEM;
+    worker->listener_count = count;
+    unsigned flags = WEFT_LISTENER_REUSEPORT | weft__admission_listener(worker);
+    for (unsigned i = 0; i < count; i++) {
+        int fd = -1;
+        int err = weft__listen_dup(&server->listen, worker->index + i * server->worker_count, &fd);
+        if (!err)
+            err = weft__listener_adopt(&worker->listeners[i], worker->loop, fd, flags, &callbacks);
+        if (err && fd >= 0)
+            (void)close(fd);
+        if (err)
+            return err;
+        worker->listening++;
+    }
+    return 0;
 }
 
 static void *run(void *arg)
@@ -331,6 +363,11 @@ int weft__worker_start(struct weft_worker *worker)
 void weft__worker_drain(struct weft_worker *worker)
 {
     weft__loop_post(worker->loop, &worker->drain_task);
+}
+
+void weft__worker_hang_up(struct weft_worker *worker)
+{
+    weft__loop_post(worker->loop, &worker->hang_up_task);
 }
 
 void weft__worker_stop(struct weft_worker *worker)

@@ -4,8 +4,10 @@
  * the store and the mesh.
  *
  *   run:   each tick ends with  hub → mesh → published numbers → transports (one submission)
- *   stop:  drain (no new connections, open ones closed with 1001) ─► quiet: no connection, nothing
- *          at the store, no request under way ─► when all workers are quiet: the loop ends
+ *   stop:  drain (drain.h: no new connections, sessions told and closed with 1001) ─► calm
+ *          ─► when all workers are calm: hang up (what is left is closed, then cut) ─► quiet: no
+ *          connection, nothing at the store, no request under way
+ *          ─► when all workers are quiet: the loop ends
  */
 #ifndef WEFT_SERVER_WORKER_H
 #define WEFT_SERVER_WORKER_H
@@ -15,6 +17,7 @@
 #include "io/tcp.h"
 #include "rpc/peer.h"
 #include "server/admission.h"
+#include "server/drain.h"
 #include "server/metrics.h"
 #include "server/notices.h"
 #include "server/pressure.h"
@@ -29,12 +32,14 @@ struct weft_worker {
     pthread_t thread;
     struct weft_loop *loop;
     struct weft_exec exec;
-    struct weft_listener listener;
-    bool listening;
+    struct weft_listener *listeners;
+    unsigned listener_count; /* in |listeners| */
+    unsigned listening;      /* of these, not closed */
     bool draining;
+    struct weft_drain drain;
     struct weft_loop_hook hook;
     struct weft_timer second;   /* fires once a second */
-    struct weft_timer patience; /* runs while draining */
+    struct weft_timer patience; /* runs after hanging up */
     struct weft_transport_set transports;
     struct weft_rpc_registry registry;
     struct weft_rpc_env rpc;
@@ -46,7 +51,9 @@ struct weft_worker {
     struct weft_notices notices;
     enum weft_memory_level memory; /* of the server, as this worker sees it */
     struct weft_task drain_task;
+    struct weft_task hang_up_task;
     struct weft_task stop_task;
+    atomic_bool calm;
     atomic_bool quiet;
     atomic_uint_fast64_t beat_ns; /* the loop's time, about once a second */
     /* Counted here, published as metrics. */
@@ -61,7 +68,8 @@ struct weft_worker {
 WEFT_MUST_USE int weft__worker_new(struct weft_server *server, unsigned index,
                                    struct weft_worker **ret_worker);
 
-/* Opens its listener at server->address. **Errors:** those of weft__listener_open. */
+/* Accepts from its share of server->listen. **Errors:** WEFT_ERR_NOMEM, those of
+ * weft__listener_adopt; listeners that were opened are open then. */
 WEFT_MUST_USE int weft__worker_listen(struct weft_worker *worker);
 
 /* Starts its thread. **Errors:** WEFT_ERR_SYSTEM. */
@@ -69,6 +77,9 @@ WEFT_MUST_USE int weft__worker_start(struct weft_worker *worker);
 
 /* Begins to drain. Any thread, once. */
 void weft__worker_drain(struct weft_worker *worker);
+
+/* Closes every connection that is left. Any thread, once, after weft__worker_drain. */
+void weft__worker_hang_up(struct weft_worker *worker);
 
 /* Ends its loop; the thread can be joined. Any thread, once. */
 void weft__worker_stop(struct weft_worker *worker);

@@ -18,6 +18,13 @@ static void peer_failed(void *ctx, int err)
     session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));
 }
 
+static void peer_goaway(void *ctx, const struct weft_rpc_goaway *goaway)
+{
+    struct weft_session *session = ctx;
+    if (session->events->goaway)
+        session->events->goaway(session->events_ctx, goaway);
+}
+
 static uint64_t wheel_now_ns(const struct weft_session *session)
 {
     return session->peer.env->wheel->now_ms * WEFT_NS_PER_MS;
@@ -55,6 +62,7 @@ void weft__session_init(struct weft_session *session, const struct weft_session_
     static const struct weft_rpc_peer_events peer_events = {
         .send = peer_send,
         .failed = peer_failed,
+        .goaway = peer_goaway,
     };
     *session = (struct weft_session){
         .events = options->events,

@@ -34,6 +34,8 @@ struct weft_session_events {
     /* The connection should be closed with |code|, but not in here: a message of a kind the wire
      * does not have (1003), no memory (1011), a peer that is silent (1006: without a word). */
     void (*failed)(void *ctx, unsigned code, const char *reason);
+    /* Client: as in struct weft_rpc_peer_events. May be NULL. */
+    void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
 };
 
 struct weft_session {
