@@ -59,6 +59,8 @@ struct weft_backend_ops {
     void (*listener_disarm)(struct weft_listener *listener);
     /* Stops accepting and then calls weft__listener_finish, at once or later. */
     void (*listener_close)(struct weft_listener *listener);
+    /* A system call for one send is no more than what a queued one costs. */
+    bool sends_at_once;
     /* Additional flags of socket() for sockets that connect or listen. */
     int socket_flags;
 };
@@ -75,6 +77,7 @@ struct weft_loop {
     int wake_fd;  /* eventfd; written by weft__loop_post */
     unsigned recv_buffer_count;
     unsigned recv_buffer_size;
+    unsigned avoid; /* enum weft_uring_feature */
     struct weft_loop_stats stats;
     struct weft_timer_wheel timers;
     struct weft_list hooks;

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { RECV_BUFFERS_DEFAULT = 256, RECV_BUFFERS_MAX = 32768 };
+enum { RECV_BUFFERS_MAX = 32768 };
 
 static int init_backend(struct weft_loop *loop, enum weft_loop_backend backend)
 {
@@ -24,7 +24,7 @@ static int init_backend(struct weft_loop *loop, enum weft_loop_backend backend)
 
 int weft__loop_new(const struct weft_loop_options *options, struct weft_loop **ret_loop)
 {
-    unsigned count = options->recv_buffer_count ? options->recv_buffer_count : RECV_BUFFERS_DEFAULT;
+    unsigned count = options->recv_buffer_count;
     if (count > RECV_BUFFERS_MAX || (count & (count - 1)) != 0 ||
         options->recv_buffer_size > 16u << 20)
         return WEFT_ERR_USAGE;
@@ -35,6 +35,7 @@ int weft__loop_new(const struct weft_loop_options *options, struct weft_loop **r
     loop->alloc = alloc;
     loop->recv_buffer_count = count;
     loop->recv_buffer_size = options->recv_buffer_size;
+    loop->avoid = options->uring_avoid;
     loop->now_ns = weft__clock_now_ns();
     weft__timer_wheel_init(&loop->timers, loop->now_ns);
     weft__list_init(&loop->hooks);

@@ -36,11 +36,20 @@ enum weft_loop_backend {
     WEFT_LOOP_URING,
 };
 
+/* What io_uring is used for only in newer kernels, and can be told not to use, so that tests find
+ * the ways of older ones too. */
+enum weft_uring_feature {
+    WEFT_URING_SHARING = 1, /* Linux 6.12: receives share and span buffers */
+    WEFT_URING_DEFER = 2,   /* Linux 6.1: completions wait until the loop asks for them */
+};
+
 struct weft_loop_options {
     enum weft_loop_backend backend;
     const struct weft_alloc *alloc; /* NULL: weft_alloc_default() */
-    unsigned recv_buffer_count;     /* io_uring: buffers in the pool, a power of two; 0: 256 */
-    unsigned recv_buffer_size;      /* bytes of one receive buffer; 0: the backend's default */
+    /* io_uring: buffers in the pool, a power of two; 0: a pool of 1 or 2 MiB. */
+    unsigned recv_buffer_count;
+    unsigned recv_buffer_size; /* bytes of one receive buffer; 0: the backend's default */
+    unsigned uring_avoid;      /* enum weft_uring_feature, or'ed */
 };
 
 /* What a loop did since it was made. Read on the loop's thread. */

@@ -301,6 +301,7 @@ int weft__epoll_init(struct weft_loop *loop)
         .listener_arm = listener_arm,
         .listener_disarm = listener_disarm,
         .listener_close = listener_close,
+        .sends_at_once = true,
         .socket_flags = SOCK_NONBLOCK,
     };
     uint32_t recv_size = loop->recv_buffer_size ? loop->recv_buffer_size : RECV_SIZE_DEFAULT;

@@ -8,42 +8,29 @@
  * for completions nobody needs (cancellations). A handle counts its operations (`ops`), each until
  * its last completion was dispatched, and is finished when it is closing and the count is 0.
  *
- * Buffers go back to their ring as soon as the callback returns, so the pool is whole between two
+ * Buffers (uring_pool.h) go back as soon as the callback returns, so the pool is whole between two
  * ticks: a receive that found it empty (ENOBUFS) is simply started again.
  */
 #include "io/backend.h"
 #include "io/clock.h"
+#include "io/uring_pool.h"
 
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    SQ_ENTRIES = 1024,
-    CQ_ENTRIES = 8192,
-    RECV_SIZE_DEFAULT = 32 * 1024,
-    /* Added to the distance of buffers, so that their beginnings fall into different cache sets. */
-    RECV_STAGGER = 64,
-    BUFFER_GROUP = 0,
-};
+enum { SQ_ENTRIES = 1024, CQ_ENTRIES = 8192 };
 
 enum op { OP_NONE, OP_RECV, OP_SEND, OP_CONNECT, OP_ACCEPT, OP_WAKE, OP_MASK = 7 };
 
 struct uring_backend {
     struct io_uring ring;
-    struct io_uring_buf_ring *buffers;
-    size_t buffers_size; /* of the mapping */
-    uint8_t *memory;     /* what the buffers are */
-    size_t memory_size;
-    size_t stride; /* from one buffer to the next */
-    unsigned recv_size;
-    int mask;                /* buffers - 1 */
-    struct msghdr *messages; /* one for each entry of the submission queue */
-    bool enabled;            /* submitting is allowed: the loop runs */
+    struct weft_uring_pool pool; /* what is received into */
+    struct msghdr *messages;     /* one for each entry of the submission queue */
+    bool enabled;                /* submitting is allowed: the loop runs */
 };
 
 /* ---- Submitting ---- */
@@ -88,12 +75,12 @@ static void cancel(struct weft_loop *loop, void *handle, enum op op)
 
 static int arm_recv(struct weft_tcp *tcp)
 {
+    struct uring_backend *backend = tcp->loop->backend;
     struct io_uring_sqe *sqe = new_sqe(tcp->loop);
     if (!sqe)
         return WEFT_ERR_LIMIT;
     io_uring_prep_recv_multishot(sqe, tcp->fd, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = BUFFER_GROUP;
+    weft__uring_pool_use(&backend->pool, sqe);
     io_uring_sqe_set_data64(sqe, user_data(tcp, OP_RECV));
     tcp->flags |= WEFT_TCP_RECV_ARMED;
     tcp->ops++;
@@ -221,16 +208,18 @@ static void tcp_op_done(struct weft_tcp *tcp)
         weft__tcp_finish(tcp);
 }
 
-/* Gives the data to the owner and the buffer back. */
-static void deliver(struct weft_tcp *tcp, unsigned id, int n)
+/* Gives the |n| bytes that begin in buffer |id| to the owner, and the buffers back. */
+static void deliver(struct weft_tcp *tcp, unsigned id, size_t n)
 {
-    struct uring_backend *backend = tcp->loop->backend;
-    uint8_t *data = backend->memory + (size_t)id * backend->stride;
-    if (n > 0)
-        weft__tcp_received(tcp, data, n);
-    io_uring_buf_ring_add(backend->buffers, data, backend->recv_size, (unsigned short)id,
-                          backend->mask, 0);
-    io_uring_buf_ring_advance(backend->buffers, 1);
+    struct weft_uring_pool *pool = &((struct uring_backend *)tcp->loop->backend)->pool;
+    weft__uring_pool_begin(pool, id);
+    for (size_t at = 0; at < n;) {
+        uint8_t *data;
+        size_t len = weft__uring_pool_slice(pool, at, n, &data);
+        weft__tcp_received(tcp, data, (ptrdiff_t)len);
+        at += len;
+    }
+    weft__uring_pool_end(pool, n);
 }
 
 static void recv_done(struct weft_tcp *tcp, int result, unsigned flags)
@@ -239,7 +228,7 @@ static void recv_done(struct weft_tcp *tcp, int result, unsigned flags)
     if (last)
         tcp->flags &= (uint16_t) ~(WEFT_TCP_RECV_ARMED | WEFT_TCP_CANCELING);
     if (flags & IORING_CQE_F_BUFFER)
-        deliver(tcp, flags >> IORING_CQE_BUFFER_SHIFT, result);
+        deliver(tcp, flags >> IORING_CQE_BUFFER_SHIFT, result > 0 ? (size_t)result : 0);
     if (!last)
         return;
     if (result == -ENOBUFS)
@@ -388,10 +377,7 @@ static void uring_done(struct weft_loop *loop)
         return;
     if (backend->ring.ring_fd > 0)
         io_uring_queue_exit(&backend->ring);
-    if (backend->buffers)
-        (void)munmap(backend->buffers, backend->buffers_size);
-    if (backend->memory)
-        (void)munmap(backend->memory, backend->memory_size);
+    weft__uring_pool_done(&backend->pool);
     weft__mem_free(loop->alloc, backend->messages, SQ_ENTRIES * sizeof(*backend->messages));
     weft__mem_free(loop->alloc, backend, sizeof(*backend));
     loop->backend = NULL;
@@ -401,14 +387,15 @@ static void uring_done(struct weft_loop *loop)
  * The ring itself. Single issuer came with the same kernel (6.0) as multishot receive, so that one
  * is the probe of the other; deferred task work (6.1) is wanted, but not needed.
  */
-static int init_ring(struct uring_backend *backend)
+static int init_ring(struct uring_backend *backend, unsigned avoid)
 {
     static const unsigned wishes[] = {
         IORING_SETUP_DEFER_TASKRUN,
         IORING_SETUP_COOP_TASKRUN,
     };
     int result = -EINVAL;
-    for (size_t i = 0; i < WEFT_ARRAY_LEN(wishes) && result == -EINVAL; i++) {
+    size_t first = avoid & WEFT_URING_DEFER ? 1 : 0;
+    for (size_t i = first; i < WEFT_ARRAY_LEN(wishes) && result == -EINVAL; i++) {
         struct io_uring_params params = {
             .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE |
                      IORING_SETUP_SUBMIT_ALL | wishes[i],
@@ -429,39 +416,6 @@ static int init_ring(struct uring_backend *backend)
     default: /* no such call, no such flag, forbidden, no memory may be locked */
         return WEFT_ERR_UNAVAILABLE;
     }
-}
-
-static void *map(size_t size)
-{
-    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return ptr == MAP_FAILED ? NULL : ptr;
-}
-
-static int init_buffers(struct weft_loop *loop, struct uring_backend *backend)
-{
-    unsigned count = loop->recv_buffer_count;
-    backend->recv_size = loop->recv_buffer_size ? loop->recv_buffer_size : RECV_SIZE_DEFAULT;
-    backend->stride = (backend->recv_size + 63u) / 64u * 64u + RECV_STAGGER;
-    backend->mask = io_uring_buf_ring_mask(count);
-    backend->buffers_size = count * sizeof(struct io_uring_buf);
-    backend->memory_size = count * backend->stride;
-    backend->buffers = map(backend->buffers_size);
-    backend->memory = map(backend->memory_size);
-    if (!backend->buffers || !backend->memory)
-        return WEFT_ERR_NOMEM;
-    struct io_uring_buf_reg reg = {
-        .ring_addr = (uint64_t)(uintptr_t)backend->buffers,
-        .ring_entries = count,
-        .bgid = BUFFER_GROUP,
-    };
-    if (io_uring_register_buf_ring(&backend->ring, &reg, 0))
-        return WEFT_ERR_UNAVAILABLE;
-    io_uring_buf_ring_init(backend->buffers);
-    for (unsigned i = 0; i < count; i++)
-        io_uring_buf_ring_add(backend->buffers, backend->memory + i * backend->stride,
-                              backend->recv_size, (unsigned short)i, backend->mask, (int)i);
-    io_uring_buf_ring_advance(backend->buffers, (int)count);
-    return 0;
 }
 
 int weft__uring_init(struct weft_loop *loop)
@@ -487,9 +441,10 @@ int weft__uring_init(struct weft_loop *loop)
     loop->ops = &ops;
     loop->backend = backend;
     backend->messages = weft__mem_alloc_array(loop->alloc, SQ_ENTRIES, sizeof(*backend->messages));
-    int err = backend->messages ? init_ring(backend) : WEFT_ERR_NOMEM;
+    int err = backend->messages ? init_ring(backend, loop->avoid) : WEFT_ERR_NOMEM;
     if (!err)
-        err = init_buffers(loop, backend);
+        err = weft__uring_pool_init(&backend->pool, &backend->ring, loop->recv_buffer_count,
+                                    loop->recv_buffer_size, !(loop->avoid & WEFT_URING_SHARING));
     if (err)
         uring_done(loop);
     return err;

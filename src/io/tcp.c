@@ -191,6 +191,11 @@ int weft__tcp_send(struct weft_tcp *tcp, struct iovec *iov, int count)
     return result;
 }
 
+bool weft__tcp_sends_at_once(const struct weft_tcp *tcp)
+{
+    return tcp->loop->ops->sends_at_once;
+}
+
 ptrdiff_t weft__tcp_send_now(struct weft_tcp *tcp, const struct iovec *iov, int count)
 {
     WEFT_ASSERT(count >= 1 && count <= SEND_SLICES_MAX);

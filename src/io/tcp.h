@@ -115,11 +115,14 @@ enum { WEFT_TCP_SENT = 1 };
  */
 WEFT_MUST_USE int weft__tcp_send(struct weft_tcp *tcp, struct iovec *iov, int count);
 
+/* Whether weft__tcp_send_now is worth it for large messages: on epoll. io_uring submits many sends
+ * in one system call, which pays more than the copy into a queue costs. */
+bool weft__tcp_sends_at_once(const struct weft_tcp *tcp);
+
 /*
  * Hands as much of |count| slices, 1 to 1,024, to the kernel as it takes at once, and returns how
- * many bytes that was, 0 when the socket is full. No send may be in flight. Nothing is kept: on
- * both backends this is a system call of its own, which pays for bytes that would be copied to wait
- * for weft__tcp_send. **Errors:** as weft__tcp_send.
+ * many bytes that was, 0 when the socket is full. No send may be in flight. Nothing is kept; the
+ * caller sends the rest. **Errors:** as weft__tcp_send.
  */
 WEFT_MUST_USE ptrdiff_t weft__tcp_send_now(struct weft_tcp *tcp, const struct iovec *iov,
                                            int count);

@@ -162,7 +162,8 @@ enum { DIRECT_MIN = 4096 };
 static bool may_send_directly(const struct weft_transport *t, size_t len)
 {
     return len >= DIRECT_MIN && t->role == WEFT_WS_ROLE_SERVER && weft__outq_empty(&t->out) &&
-           !t->secure && !weft__tcp_sending(&t->tcp) && !weft__ws_conn_has_control(&t->ws);
+           !t->secure && !weft__tcp_sending(&t->tcp) && weft__tcp_sends_at_once(&t->tcp) &&
+           !weft__ws_conn_has_control(&t->ws);
 }
 
 /* Sends a large message from where it lies; only what the socket has no room for is copied. */

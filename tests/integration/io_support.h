@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the tests of io share: every case runs on each backend (or on the one that WEFT_TEST_LOOP
- * names), and stops with a failure when it takes too long.
+ * names), on io_uring once more as an older kernel would have it, and stops with a failure when it
+ * takes too long.
  */
 #ifndef WEFT_TESTS_INTEGRATION_IO_SUPPORT_H
 #define WEFT_TESTS_INTEGRATION_IO_SUPPORT_H
@@ -14,6 +15,15 @@
 static inline enum weft_loop_backend io_backend(void **state)
 {
     return *(enum weft_loop_backend *)*state;
+}
+
+/* What the loops of the running cases shall not use: enum weft_uring_feature. */
+static unsigned io_avoid;
+
+/* Whether a receive on the loops of this case may span buffers. */
+static inline bool io_shares_buffers(void **state)
+{
+    return io_backend(state) == WEFT_LOOP_URING && !(io_avoid & WEFT_URING_SHARING);
 }
 
 /* Runs |loop| until it is stopped; fails the test after |limit_ms|. */
@@ -46,8 +56,11 @@ static inline struct weft_loop *io_loop_new(enum weft_loop_backend backend,
                                             const struct weft_alloc *alloc, unsigned buffers,
                                             unsigned size)
 {
-    struct weft_loop_options options = {
-        .backend = backend, .alloc = alloc, .recv_buffer_count = buffers, .recv_buffer_size = size};
+    struct weft_loop_options options = {.backend = backend,
+                                        .alloc = alloc,
+                                        .recv_buffer_count = buffers,
+                                        .recv_buffer_size = size,
+                                        .uring_avoid = io_avoid};
     struct weft_loop *loop = NULL;
     assert_ok(weft__loop_new(&options, &loop));
     return loop;
@@ -57,18 +70,27 @@ static inline struct weft_loop *io_loop_new(enum weft_loop_backend backend,
  * number of failures. epoll is always there. */
 static inline int io_run_tests(const char *name, const struct CMUnitTest *tests, size_t count)
 {
-    static const enum weft_loop_backend backends[] = {WEFT_LOOP_EPOLL, WEFT_LOOP_URING};
+    static const struct {
+        const char *label; /* begins with the backend's name */
+        enum weft_loop_backend backend;
+        unsigned avoid;
+    } variants[] = {
+        {"epoll", WEFT_LOOP_EPOLL, 0},
+        {"uring", WEFT_LOOP_URING, 0},
+        {"uring of Linux 6.11", WEFT_LOOP_URING, WEFT_URING_SHARING},
+        {"uring of Linux 6.0", WEFT_LOOP_URING, WEFT_URING_SHARING | WEFT_URING_DEFER},
+    };
     const char *only = getenv("WEFT_TEST_LOOP");
     int failures = 0;
-    for (size_t i = 0; i < WEFT_ARRAY_LEN(backends); i++) {
-        const char *label = backends[i] == WEFT_LOOP_EPOLL ? "epoll" : "uring";
-        if (only && strcmp(only, label) != 0)
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(variants); i++) {
+        if (only && strncmp(only, variants[i].label, strlen(only)) != 0)
             continue;
-        struct weft_loop_options options = {.backend = backends[i]};
+        io_avoid = variants[i].avoid;
+        struct weft_loop_options options = {.backend = variants[i].backend};
         struct weft_loop *probe = NULL;
         int err = weft__loop_new(&options, &probe);
         if (err == WEFT_ERR_UNAVAILABLE && !only) {
-            printf("%s: this kernel has no %s\n", name, label);
+            printf("%s: this kernel has no %s\n", name, variants[i].label);
             continue;
         }
         weft__loop_free(probe);
@@ -77,9 +99,9 @@ static inline int io_run_tests(const char *name, const struct CMUnitTest *tests,
             return failures + 1;
         memcpy(copy, tests, count * sizeof(*copy));
         for (size_t j = 0; j < count; j++)
-            copy[j].initial_state = (void *)(uintptr_t)&backends[i];
+            copy[j].initial_state = (void *)(uintptr_t)&variants[i].backend;
         char title[128];
-        (void)snprintf(title, sizeof(title), "%s on %s", name, label);
+        (void)snprintf(title, sizeof(title), "%s on %s", name, variants[i].label);
         failures += _cmocka_run_group_tests(title, copy, count, NULL, NULL);
         free(copy);
     }
