@@ -49,8 +49,9 @@ static bool next_parameter(struct weft_slice value, size_t *at, struct weft_slic
 }
 
 /*
- * Takes the answer to the offer out of |head|, as the check of what is left knows no extensions.
- * False when the server did not accept it, or accepted something else.
+ * Takes the answer to the offer out of |head|: a server that keeps its context although it was
+ * asked not to can be measured nevertheless, which ws/extension.h would not have. False when the
+ * server did not accept it, or accepted something else.
  */
 static bool take_extension(struct bench_conn *conn, struct weft_http1_head *head)
 {
@@ -79,6 +80,7 @@ bool bench_handshake_check(struct bench_conn *conn, char *ret_text, size_t size)
     const struct bench_options *options = conn->worker->options;
     struct weft_http1_head *head = &conn->worker->head;
     struct weft_slice protocol;
+    struct weft_ws_deflate_params none;
     if (head->status != 101) {
         (void)snprintf(ret_text, size, "refused with status %d", head->status);
         return false;
@@ -88,7 +90,7 @@ bool bench_handshake_check(struct bench_conn *conn, char *ret_text, size_t size)
         return false;
     }
     int err = weft__ws_response_check(head, &options->request, conn->key, weft__crypto_openssl(),
-                                      &protocol);
+                                      &protocol, &none);
     if (err)
         (void)snprintf(ret_text, size, "the answer to the handshake is not valid");
     return !err;

@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { WORKERS_MAX = 256, MESSAGE_DEFAULT = 16 << 20 };
 
@@ -50,6 +51,7 @@ void echo_transport_options(const struct echo_options *options, struct weft_tls_
         .max_message = options->max_message,
         .tls_serve = options->listen ? tls : NULL,
         .tls_dial = options->listen ? NULL : tls,
+        .deflate = options->deflate,
     };
 }
 
@@ -63,6 +65,22 @@ static unsigned cores(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
+static bool parse_deflate(const char *text, enum weft_transport_deflate *ret_deflate)
+{
+    static const char *const names[] = {
+        [WEFT_TRANSPORT_DEFLATE_OFF] = "off",
+        [WEFT_TRANSPORT_DEFLATE_SHARED] = "shared",
+        [WEFT_TRANSPORT_DEFLATE_TAKEOVER] = "takeover",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        *ret_deflate = (enum weft_transport_deflate)i;
+        return true;
+    }
+    return false;
+}
+
 int weft_cmd_echo(int argc, char **argv)
 {
     static const struct args_option table[] = {
@@ -71,6 +89,7 @@ int weft_cmd_echo(int argc, char **argv)
         {"workers", "N", NULL, "threads that serve (one a core)"},
         {"loop", "LOOP", "WEFT_LOOP", "uring, epoll or auto (auto)"},
         {"broadcast", NULL, NULL, "send every message to every connection, its sender included"},
+        {"deflate", "MODE", NULL, "off, shared or takeover: compression (shared)"},
         {"max-message", "BYTES", NULL, "the largest message that is accepted (16777216)"},
         {"tls", "CERT KEY", NULL, "PEM files: serve wss:// with this certificate and key"},
         {"ca", "FILE", NULL, "PEM file: trust servers that these authorities signed"},
@@ -109,6 +128,8 @@ int weft_cmd_echo(int argc, char **argv)
         return args_fail(&command, "--ca and --insecure go with --connect");
     if (weft__loop_backend_parse(args_get(&args, "loop", "auto"), &options.backend))
         return args_fail(&command, "--loop must be auto, uring or epoll");
+    if (!parse_deflate(args_get(&args, "deflate", "shared"), &options.deflate))
+        return args_fail(&command, "--deflate must be off, shared or takeover");
     if (!args_number(&args, "workers", 1, WORKERS_MAX, cores(), &workers) ||
         !args_number(&args, "max-message", 1, 1ull << 40, MESSAGE_DEFAULT, &max_message))
         return ARGS_USAGE;

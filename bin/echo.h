@@ -15,6 +15,7 @@ struct echo_options {
     unsigned workers;
     enum weft_loop_backend backend;
     size_t max_message;
+    enum weft_transport_deflate deflate;
     bool broadcast; /* every message goes to every connection */
 };
 

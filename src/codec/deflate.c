@@ -131,7 +131,12 @@ size_t weft__deflate(struct weft_deflate_pool *pool, unsigned window_bits,
         stream->internal_state.b_bytes_processed != stream->internal_state.b_bytes_valid)
         return 0;
     size_t len = cut_tail(ret_dst, (size_t)(stream->next_out - ret_dst), src);
-    return len < src.len ? len : 0;
+    if (len >= src.len)
+        return 0;
+    pool->stats.deflated++;
+    pool->stats.deflated_from += src.len;
+    pool->stats.deflated_to += len;
+    return len;
 }
 
 int weft__deflate_history_add(struct weft_deflate_history *history, const struct weft_alloc *alloc,

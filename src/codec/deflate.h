@@ -32,8 +32,19 @@ enum {
     WEFT_DEFLATE_SLACK = 16,       /* room that weft__deflate needs beyond the message's length */
 };
 
-/* Private. */
+/* Messages that got smaller, and messages inflated, with their bytes before and after. */
+struct weft_deflate_stats {
+    uint64_t deflated;
+    uint64_t deflated_from;
+    uint64_t deflated_to;
+    uint64_t inflated;
+    uint64_t inflated_from;
+    uint64_t inflated_to;
+};
+
+/* Private but |stats|. */
 struct weft_deflate_pool {
+    struct weft_deflate_stats stats;
     const struct weft_alloc *alloc;
     struct weft_deflater *deflater; /* NULL until first used */
     struct weft_inflater *inflater; /* NULL until first used */

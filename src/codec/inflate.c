@@ -196,7 +196,11 @@ int weft__inflate(struct weft_deflate_pool *pool, struct weft_slice history, str
         err = feed(&run, tail, sizeof(tail));
     if (!err && !between_blocks(run.stream))
         err = WEFT_ERR_PROTOCOL;
-    if (!err)
-        *ret_data = weft__slice(pool->scratch, run.len);
-    return err;
+    if (err)
+        return err;
+    pool->stats.inflated++;
+    pool->stats.inflated_from += src.len;
+    pool->stats.inflated_to += run.len;
+    *ret_data = weft__slice(pool->scratch, run.len);
+    return 0;
 }

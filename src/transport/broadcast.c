@@ -2,6 +2,8 @@
 /* Handing what a topic publishes to a transport. */
 #include "transport/broadcast.h"
 
+#include "transport/deflate.h"
+
 static struct weft_transport_subscription *of(const struct weft_topic_subscriber *subscriber)
 {
     return WEFT_CONTAINER_OF(subscriber, struct weft_transport_subscription, subscriber);
@@ -44,7 +46,13 @@ void weft__transport_subscribe(struct weft_transport_subscription *subscription,
 {
     static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_lagged};
     subscription->transport = transport;
-    weft__topic_subscribe(topic, &subscription->subscriber, &ops, WEFT_TOPIC_PLAIN);
+    static const enum weft_topic_variant variants[] = {
+        [WEFT_TRANSPORT_PLAIN] = WEFT_TOPIC_PLAIN,
+        [WEFT_TRANSPORT_DEFLATED] = WEFT_TOPIC_DEFLATED,
+        [WEFT_TRANSPORT_OWN] = WEFT_TOPIC_OWN,
+    };
+    weft__topic_subscribe(topic, &subscription->subscriber, &ops,
+                          variants[weft__transport_variant(transport)]);
 }
 
 void weft__transport_unsubscribe(struct weft_transport_subscription *subscription)

@@ -8,6 +8,7 @@
  *   answered, ends    ─► dropped               not answered yet     ─► kept (`early`)
  */
 #include "transport/core.h"
+#include "transport/deflate.h"
 
 /* Most bytes kept behind an unanswered request: what may be delivered after reading is paused. */
 enum { EARLY_MAX = 8 << 20 };
@@ -43,9 +44,11 @@ int weft__transport_accept(struct weft_transport *t, const struct weft_ws_upgrad
 {
     if (t->state != WEFT_TRANSPORT_ANSWERING)
         return WEFT_ERR_STATE;
+    struct weft_ws_deflate_params deflate = weft__transport_deflate_answer(t->set, &upgrade->offer);
     struct weft_bytes head;
     weft__bytes_init(&head, t->set->options.alloc, SIZE_MAX);
-    int err = weft__ws_upgrade_accept(&head, upgrade, t->set->options.crypto, extra, count);
+    int err =
+        weft__ws_upgrade_accept(&head, upgrade, t->set->options.crypto, &deflate, extra, count);
     if (err) {
         weft__bytes_done(&head);
         return err;
@@ -54,6 +57,7 @@ int weft__transport_accept(struct weft_transport *t, const struct weft_ws_upgrad
     if (err)
         return err;
     weft__transport_ws_begin(t);
+    weft__transport_deflate_begin(t, &deflate);
     answered(t);
     return 0;
 }
@@ -134,14 +138,16 @@ static void response_read(struct weft_transport *t)
 {
     struct weft_transport_dial *dial = t->http.dial;
     const struct weft_http1_head *head = &t->set->head;
+    struct weft_ws_deflate_params deflate;
     t->status = head->status;
     int err = weft__ws_response_check(head, &dial->request, dial->key, t->set->options.crypto,
-                                      &t->protocol);
+                                      &t->protocol, &deflate);
     if (err) {
         weft__transport_finish(t, err);
         return;
     }
     weft__transport_ws_begin(t);
+    weft__transport_deflate_begin(t, &deflate);
     weft__transport_arm(t);
 }
 

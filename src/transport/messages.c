@@ -162,8 +162,8 @@ enum { DIRECT_MIN = 4096 };
 static bool may_send_directly(const struct weft_transport *t, size_t len)
 {
     return len >= DIRECT_MIN && t->role == WEFT_WS_ROLE_SERVER && weft__outq_empty(&t->out) &&
-           !t->secure && !weft__tcp_sending(&t->tcp) && weft__tcp_sends_at_once(&t->tcp) &&
-           !weft__ws_conn_has_control(&t->ws);
+           !t->secure && !t->ws.deflate.on && !weft__tcp_sending(&t->tcp) &&
+           weft__tcp_sends_at_once(&t->tcp) && !weft__ws_conn_has_control(&t->ws);
 }
 
 /* Sends a large message from where it lies; only what the socket has no room for is copied. */
@@ -191,7 +191,7 @@ int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
     if (may_send_directly(t, data.len))
         return sent_or_drop(t, 1, send_directly(t, opcode, data));
     struct weft_bytes out;
-    err = weft__outq_open(&t->out, &t->set->pool, data.len + WEFT_WS_HEAD_MAX, &out);
+    err = weft__outq_open(&t->out, &t->set->pool, weft__ws_conn_room(&t->ws, data.len), &out);
     if (!err) {
         err = weft__ws_conn_send(&t->ws, &out, opcode, data);
         weft__outq_close(&t->out, &out);

@@ -3,6 +3,7 @@
 #include "transport/transport.h"
 
 #include "transport/core.h"
+#include "transport/deflate.h"
 
 /* ---- The set ---- */
 
@@ -38,6 +39,7 @@ static void flush_dirty(struct weft_loop_hook *hook)
     }
     if (!weft__list_empty(&set->dirty))
         weft__loop_again(set->loop);
+    weft__deflate_pool_trim(&set->deflate);
 }
 
 static void fill_defaults(struct weft_transport_options *options, struct weft_loop *loop)
@@ -64,6 +66,8 @@ static void fill_defaults(struct weft_transport_options *options, struct weft_lo
         options->pause_bytes = WEFT_TRANSPORT_PAUSE_BYTES;
     if (!options->stall_ms)
         options->stall_ms = WEFT_TRANSPORT_STALL_MS;
+    if (!options->deflate_min)
+        options->deflate_min = WEFT_TRANSPORT_DEFLATE_MIN;
     if (!options->drop_bytes)
         options->drop_bytes = options->max_message > (SIZE_MAX - options->pause_bytes) / 4
                                   ? SIZE_MAX
@@ -80,10 +84,13 @@ void weft__transport_set_init(struct weft_transport_set *set, struct weft_loop *
     set->ws.random_ctx = set;
     set->ws.max_message = set->options.max_message;
     set->ws.max_fragments = set->options.max_fragments;
+    set->ws.deflate = &set->deflate;
+    set->ws.deflate_min = set->options.deflate_min;
     weft__list_init(&set->all);
     weft__list_init(&set->young);
     weft__list_init(&set->dirty);
     weft__outq_pool_init(&set->pool, set->options.alloc);
+    weft__deflate_pool_init(&set->deflate, set->options.alloc);
     weft__loop_hook_add(loop, &set->hook, flush_dirty);
 }
 
@@ -93,6 +100,7 @@ void weft__transport_set_done(struct weft_transport_set *set)
     weft__loop_hook_remove(&set->hook);
     weft__transport_secure_set_done(set);
     weft__outq_pool_done(&set->pool);
+    weft__deflate_pool_done(&set->deflate);
 }
 
 void weft__transport_set_close(struct weft_transport_set *set, unsigned code, const char *reason)
@@ -355,6 +363,7 @@ int weft__transport_dial(struct weft_transport *t, struct weft_transport_set *se
     prepare(t, set, WEFT_WS_ROLE_CLIENT, callbacks);
     t->http.dial = dial;
     dial->request = *request;
+    dial->request.deflate = weft__transport_deflate_offer(set);
     dial->failure[0] = '\0';
     int err = set->options.tls_dial ? weft__transport_secure_new(t, request->host) : 0;
     if (!err)

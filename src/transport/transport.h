@@ -31,6 +31,7 @@
 #define WEFT_TRANSPORT_TRANSPORT_H
 
 #include "base/buf.h"
+#include "codec/deflate.h"
 #include "codec/http1.h"
 #include "io/tcp.h"
 #include "io/tls.h"
@@ -49,6 +50,15 @@ enum {
     WEFT_TRANSPORT_CLOSE_MS = 5000,
     WEFT_TRANSPORT_STALL_MS = 30000,
     WEFT_TRANSPORT_PAUSE_BYTES = 1024 * 1024,
+    WEFT_TRANSPORT_DEFLATE_MIN = 256,
+};
+
+/* Compression by permessage-deflate (RFC 7692). */
+enum weft_transport_deflate {
+    WEFT_TRANSPORT_DEFLATE_OFF,      /* neither offered nor accepted */
+    WEFT_TRANSPORT_DEFLATE_SHARED,   /* every message stands alone: no memory for a connection */
+    WEFT_TRANSPORT_DEFLATE_TAKEOVER, /* messages may refer to earlier ones if the peer agrees: up to
+                                        4 KiB for those sent, 32 KiB for those received */
 };
 
 struct weft_transport;
@@ -107,6 +117,8 @@ struct weft_transport_options {
     struct weft_tls_context *tls_serve;
     struct weft_tls_context *tls_dial;
     const struct weft_log *log; /* why handshakes fail, at level debug; may be NULL */
+    enum weft_transport_deflate deflate;
+    size_t deflate_min; /* bytes: shorter messages are sent as they are; 0: default */
     /* More headers of the answers that the transport gives by itself: to malformed heads. Must
      * outlive the set. */
     const struct weft_http1_header *refusal_headers;
@@ -120,16 +132,17 @@ struct weft_transport_options {
 struct weft_transport_stats {
     uint64_t messages_in;
     uint64_t messages_out;
-    uint64_t requests;        /* HTTP requests, upgrades among them */
-    uint64_t upgrades;        /* WebSockets opened, either role */
-    uint64_t protocol_errors; /* connections failed because the peer broke a rule */
-    uint64_t lost;            /* connections lost to silence */
-    uint64_t stalls;          /* connections given up because the peer did not read */
-    uint64_t tls_handshakes;  /* completed */
-    uint64_t tls_resumed;     /* of these, those that went on with an earlier session */
-    uint64_t tls_failures;    /* handshakes that failed */
-    uint64_t evicted;         /* connections given up to make room: weft__transport_set_evict */
-    uint64_t shed;            /* and to free memory: weft__transport_set_shed */
+    uint64_t requests;         /* HTTP requests, upgrades among them */
+    uint64_t upgrades;         /* WebSockets opened, either role */
+    uint64_t deflate_upgrades; /* of these, with permessage-deflate */
+    uint64_t protocol_errors;  /* connections failed because the peer broke a rule */
+    uint64_t lost;             /* connections lost to silence */
+    uint64_t stalls;           /* connections given up because the peer did not read */
+    uint64_t tls_handshakes;   /* completed */
+    uint64_t tls_resumed;      /* of these, those that went on with an earlier session */
+    uint64_t tls_failures;     /* handshakes that failed */
+    uint64_t evicted;          /* connections given up to make room: weft__transport_set_evict */
+    uint64_t shed;             /* and to free memory: weft__transport_set_shed */
     uint64_t limits[WEFT_TRANSPORT_LIMIT_COUNT]; /* times that peers ran into each */
     size_t count;                                /* transports that have not seen on_closed */
     size_t open;                                 /* of these, open WebSockets */
@@ -146,6 +159,7 @@ struct weft_transport_set {
     struct weft_list young; /* instead: servers' that are not WebSockets yet, oldest first */
     struct weft_list dirty; /* have output that was not submitted */
     struct weft_outq_pool pool;
+    struct weft_deflate_pool deflate;         /* its |stats| may be read */
     struct weft_http1_head head;              /* the request or answer being looked at */
     struct weft_transport_secure_set *secure; /* NULL until the first encrypted connection */
     uint8_t random[256];                      /* a stock of random bytes for masks */

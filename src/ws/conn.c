@@ -55,6 +55,7 @@ void weft__ws_conn_done(struct weft_ws_conn *conn)
     release_message(conn);
     release_control(conn);
     weft__ws_conn_drop_out(conn);
+    weft__ws_conn_drop_contexts(conn);
 }
 
 /* Fails the connection for |err| and reports it; false, for callers to pass on. */
@@ -96,11 +97,35 @@ static const char *check_data(const struct weft_ws_conn *conn, const struct weft
     return NULL;
 }
 
+/* RFC 6455 §5.2: RSV bits MUST be 0 unless an extension defines them. RFC 7692 §6:
+ * permessage-deflate defines RSV1, on the first frame of a message. */
+static bool rsv_allowed(const struct weft_ws_conn *conn, const struct weft_ws_head *head)
+{
+    return !head->rsv ||
+           (head->rsv == WEFT_WS_RSV1 && conn->deflate.on &&
+            (head->opcode == WEFT_WS_OPCODE_TEXT || head->opcode == WEFT_WS_OPCODE_BINARY));
+}
+
+/* RFC 6455 §10.4: limits on frames and on messages, before any memory is taken for them. */
+static bool check_limits(struct weft_ws_conn *conn, const struct weft_ws_head *head,
+                         struct weft_ws_event *event)
+{
+    bool first = !conn->message_opcode;
+    if (first)
+        conn->compressed = head->rsv != 0;
+    size_t max = weft__ws_conn_wire_max(conn);
+    size_t gathered = first ? 0 : conn->message_len;
+    if (gathered > max || head->len > max - gathered)
+        return fail(conn, event, WEFT_ERR_TOO_BIG, "message too big");
+    if ((first ? 0 : conn->fragments) >= conn->options->max_fragments)
+        return fail(conn, event, WEFT_ERR_TOO_BIG, "too many fragments");
+    return true;
+}
+
 static bool check_head(struct weft_ws_conn *conn, const struct weft_ws_head *head,
                        struct weft_ws_event *event)
 {
-    /* RFC 6455 §5.2: RSV bits MUST be 0 unless an extension defines them; there is none. */
-    if (head->rsv)
+    if (!rsv_allowed(conn, head))
         return fail(conn, event, WEFT_ERR_PROTOCOL, "reserved bit set");
     bool control = weft__ws_opcode_is_control(head->opcode);
     const char *wrong = control ? check_control(head) : check_data(conn, head);
@@ -110,16 +135,7 @@ static bool check_head(struct weft_ws_conn *conn, const struct weft_ws_head *hea
     if (head->masked != (conn->role == WEFT_WS_ROLE_SERVER))
         return fail(conn, event, WEFT_ERR_PROTOCOL,
                     head->masked ? "masked frame from a server" : "unmasked frame from a client");
-    if (control)
-        return true;
-    /* RFC 6455 §10.4: limits on frames and on messages, before any memory is taken for them. */
-    size_t gathered = conn->message_opcode ? conn->message_len : 0;
-    if (gathered > conn->options->max_message || head->len > conn->options->max_message - gathered)
-        return fail(conn, event, WEFT_ERR_TOO_BIG, "message too big");
-    uint32_t before = conn->message_opcode ? conn->fragments : 0;
-    if (before >= conn->options->max_fragments)
-        return fail(conn, event, WEFT_ERR_TOO_BIG, "too many fragments");
-    return true;
+    return control || check_limits(conn, head, event);
 }
 
 /* Makes |head| the frame being read. */
@@ -177,7 +193,7 @@ static bool reserve(struct weft_ws_conn *conn, size_t more)
     size_t need = conn->message_len + more;
     if (need <= conn->message_cap)
         return true;
-    /* Neither sum overflows: check_head held the message to max_message. */
+    /* Neither sum overflows: check_limits held the message to its limit. */
     size_t announced = conn->message_len + (size_t)(conn->frame_len - conn->frame_at);
     size_t cap = WEFT_MAX(need, (size_t)GATHER_MIN);
     if (conn->message_cap <= conn->options->max_message / 2)
@@ -199,10 +215,27 @@ static bool is_checked_text(const struct weft_ws_conn *conn)
     return conn->message_opcode == WEFT_WS_OPCODE_TEXT && conn->options->check_utf8;
 }
 
+/* Inflates |content|, the whole message, in place of it. */
+static bool inflate_message(struct weft_ws_conn *conn, struct weft_slice *content,
+                            struct weft_ws_event *event)
+{
+    int err = weft__ws_conn_inflate(conn, *content, content);
+    if (err == WEFT_ERR_TOO_BIG)
+        return fail(conn, event, err, "message too big");
+    if (err)
+        return fail(conn, event, err,
+                    err == WEFT_ERR_NOMEM ? "out of memory" : "message cannot be inflated");
+    if (is_checked_text(conn) && !weft__utf8_feed(&conn->utf8, content->ptr, content->len))
+        return fail(conn, event, WEFT_ERR_UTF8, "text is not UTF-8");
+    return true;
+}
+
 /* Ends the message, which is |content|. */
 static bool deliver(struct weft_ws_conn *conn, struct weft_slice content,
                     struct weft_ws_event *event)
 {
+    if (conn->compressed && !inflate_message(conn, &content, event))
+        return false;
     /* RFC 6455 §8.1: the text of a message, put together from its frames, is valid UTF-8. */
     if (is_checked_text(conn) && !weft__utf8_complete(&conn->utf8))
         return fail(conn, event, WEFT_ERR_UTF8, "text ends inside a character");
@@ -233,7 +266,7 @@ static bool read_data(struct weft_ws_conn *conn, uint8_t *data, size_t len,
         conn->message_len += len;
     }
     /* RFC 6455 §8.1: fail at once, also inside a frame: what follows cannot make it valid. */
-    if (is_checked_text(conn) && !weft__utf8_feed(&conn->utf8, content, len))
+    if (!conn->compressed && is_checked_text(conn) && !weft__utf8_feed(&conn->utf8, content, len))
         return fail(conn, event, WEFT_ERR_UTF8, "text is not UTF-8");
     conn->frame_at += len;
     if (conn->frame_at < conn->frame_len)

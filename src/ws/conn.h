@@ -19,6 +19,10 @@
  * an idle connection owns no buffer. A message that lies whole in |data| is a slice of it, unmasked
  * in place; only one that came in pieces is gathered in memory of the connection.
  *
+ * With permessage-deflate (RFC 7692), compressed messages are gathered as they are on the wire and
+ * inflated when they are whole; then the message lies in the pool that all connections share, so
+ * the event is to be handled before another connection is read.
+ *
  * The closing handshake (RFC 6455 §7), state → event → state:
  *
  *     OPEN ── weft__ws_conn_close ──► CLOSE_SENT ── peer's close ──► CLOSED
@@ -36,6 +40,8 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "base/utf8.h"
+#include "codec/deflate.h"
+#include "ws/extension.h"
 #include "ws/frame.h"
 
 #include <weft/alloc.h>
@@ -87,6 +93,8 @@ struct weft_ws_options {
     size_t max_message;     /* bytes of a message; larger ones end the connection with 1009 */
     uint32_t max_fragments; /* frames of a message, empty ones counted; more end it with 1009 */
     bool check_utf8;        /* refuse text that is not UTF-8 (1007); off only for benchmarks */
+    struct weft_deflate_pool *deflate; /* NULL: no connection may compress */
+    size_t deflate_min;                /* bytes: shorter messages are sent as they are */
 };
 
 enum weft_ws_event_type {
@@ -99,7 +107,8 @@ enum weft_ws_event_type {
 };
 
 /* **Lifetime:** |data| is valid until the next weft__ws_conn_read or weft__ws_conn_done, and while
- * the received bytes are. */
+ * the received bytes are; a message that was compressed also until another connection with the same
+ * pool is read. */
 struct weft_ws_event {
     enum weft_ws_event_type type;
     enum weft_ws_opcode opcode;
@@ -111,17 +120,18 @@ struct weft_ws_event {
 /* Its members are the connection's own affair; see conn.c. */
 struct weft_ws_conn {
     const struct weft_ws_options *options;
-    uint8_t *message;       /* what is gathered of the message, or was given out last */
-    size_t message_len;     /* bytes in it */
-    size_t message_cap;     /* bytes allocated */
-    uint8_t *control_in;    /* gathers a control frame's payload that comes in pieces */
-    uint8_t *pong_out;      /* pongs that wait, frames without masks */
-    const char *close_text; /* reason of the close frame that waits */
-    uint64_t frame_len;     /* payload bytes of the frame being read */
-    uint64_t frame_at;      /* how many of them were seen */
-    uint32_t fragments;     /* frames of the message so far */
-    uint16_t pong_len;      /* bytes in |pong_out|, all it has */
-    uint16_t close_code;    /* of the close frame that waits */
+    uint8_t *message;                  /* what is gathered of the message, or was given out last */
+    size_t message_len;                /* bytes in it */
+    size_t message_cap;                /* bytes allocated */
+    uint8_t *control_in;               /* gathers a control frame's payload that comes in pieces */
+    uint8_t *pong_out;                 /* pongs that wait, frames without masks */
+    const char *close_text;            /* reason of the close frame that waits */
+    struct weft_ws_contexts *contexts; /* NULL until a message needs one */
+    uint64_t frame_len;                /* payload bytes of the frame being read */
+    uint64_t frame_at;                 /* how many of them were seen */
+    uint32_t fragments;                /* frames of the message so far */
+    uint16_t pong_len;                 /* bytes in |pong_out|, all it has */
+    uint16_t close_code;               /* of the close frame that waits */
     uint8_t pong_count;
     uint8_t close_text_len;
     bool close_waits;
@@ -138,6 +148,8 @@ struct weft_ws_conn {
     bool in_frame;    /* the header is complete, the payload is not */
     bool out_message; /* a message being sent is unfinished */
     bool failed;
+    bool compressed; /* the message being received is */
+    struct weft_ws_deflate deflate;
 };
 
 /* Fills |ret_options| with |alloc| and the defaults above; text is checked. */
@@ -146,6 +158,9 @@ void weft__ws_options_init(struct weft_ws_options *ret_options, const struct wef
 /* An open connection. |options| must outlive it; a client needs options->random. */
 void weft__ws_conn_init(struct weft_ws_conn *conn, enum weft_ws_role role,
                         const struct weft_ws_options *options);
+
+/* Messages are compressed as |deflate| says; called before the first of them. */
+void weft__ws_conn_set_deflate(struct weft_ws_conn *conn, const struct weft_ws_deflate *deflate);
 
 /* Releases its memory. What still waits to be sent is lost. */
 void weft__ws_conn_done(struct weft_ws_conn *conn);
@@ -156,20 +171,35 @@ void weft__ws_conn_done(struct weft_ws_conn *conn);
 WEFT_MUST_USE size_t weft__ws_conn_read(struct weft_ws_conn *conn, uint8_t *data, size_t len,
                                         struct weft_ws_event *ret_event);
 
-/* Appends one frame of a message to |out|, masked when this is a client. |opcode| is text or binary
- * for a message's first frame, continuation for the others; |fin| marks its last.
+/* Appends one frame of a message to |out|, never compressed, masked when this is a client. |opcode|
+ * is text or binary for a message's first frame, continuation for the others; |fin| marks its last.
  * **Errors:** WEFT_ERR_STATE when the connection is no longer open, WEFT_ERR_USAGE when |opcode|
  * does not continue what was sent before; those of |out|, which is then as it was. */
 WEFT_MUST_USE int weft__ws_conn_frame(struct weft_ws_conn *conn, struct weft_bytes *out,
                                       enum weft_ws_opcode opcode, bool fin,
                                       struct weft_slice payload);
 
-/* A whole message in one frame. As weft__ws_conn_frame. */
+/* Bytes that |out| must be able to take for a message of |len| bytes: its frame, and what the
+ * compressor needs while it works. */
+static inline size_t weft__ws_conn_room(const struct weft_ws_conn *conn, size_t len)
+{
+    return len + WEFT_WS_HEAD_MAX + (conn->deflate.on ? (size_t)WEFT_DEFLATE_SLACK : 0);
+}
+
+/* weft__ws_conn_send when messages may be compressed. */
+WEFT_MUST_USE int weft__ws_conn_send_deflated(struct weft_ws_conn *conn, struct weft_bytes *out,
+                                              enum weft_ws_opcode opcode,
+                                              struct weft_slice payload);
+
+/* A whole message in one frame, compressed when that was agreed on, the message is not short, and
+ * it gets smaller by that. As weft__ws_conn_frame. */
 WEFT_MUST_USE static inline int weft__ws_conn_send(struct weft_ws_conn *conn,
                                                    struct weft_bytes *out,
                                                    enum weft_ws_opcode opcode,
                                                    struct weft_slice payload)
 {
+    if (conn->deflate.on && payload.len >= conn->options->deflate_min)
+        return weft__ws_conn_send_deflated(conn, out, opcode, payload);
     return weft__ws_conn_frame(conn, out, opcode, true, payload);
 }
 

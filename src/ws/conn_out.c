@@ -148,7 +148,7 @@ int weft__ws_conn_message_head(struct weft_ws_conn *conn, struct weft_bytes *out
 
 /* A fresh mask for a client's frame, or NULL for a server's. RFC 6455 §5.1, §5.3, §10.3: every
  * frame of a client is masked with a new key that nobody can predict. */
-static const uint8_t *fresh_mask(const struct weft_ws_conn *conn, uint8_t key[4])
+const uint8_t *weft__ws_conn_mask(const struct weft_ws_conn *conn, uint8_t key[4])
 {
     if (conn->role == WEFT_WS_ROLE_SERVER)
         return NULL;
@@ -163,7 +163,7 @@ int weft__ws_conn_frame(struct weft_ws_conn *conn, struct weft_bytes *out,
     if (err)
         return err;
     uint8_t key[4];
-    weft__ws_frame_append(out, opcode, fin, payload, fresh_mask(conn, key));
+    weft__ws_frame_append(out, opcode, fin, payload, weft__ws_conn_mask(conn, key));
     int rc = weft__bytes_error(out);
     if (rc == 0)
         conn->out_message = !fin;
@@ -177,7 +177,7 @@ int weft__ws_conn_ping(struct weft_ws_conn *conn, struct weft_bytes *out, struct
     if (payload.len > WEFT_WS_CONTROL_MAX)
         return WEFT_ERR_USAGE;
     uint8_t key[4];
-    weft__ws_frame_append(out, WEFT_WS_OPCODE_PING, true, payload, fresh_mask(conn, key));
+    weft__ws_frame_append(out, WEFT_WS_OPCODE_PING, true, payload, weft__ws_conn_mask(conn, key));
     return weft__bytes_error(out);
 }
 
@@ -226,7 +226,8 @@ static void append_pongs(const struct weft_ws_conn *conn, struct weft_bytes *out
         size_t len = conn->pong_out[at + 1];
         uint8_t key[4];
         weft__ws_frame_append(out, WEFT_WS_OPCODE_PONG, true,
-                              weft__slice(conn->pong_out + at + 2, len), fresh_mask(conn, key));
+                              weft__slice(conn->pong_out + at + 2, len),
+                              weft__ws_conn_mask(conn, key));
         at += 2 + len;
     }
 }
@@ -243,7 +244,7 @@ static void append_close(const struct weft_ws_conn *conn, struct weft_bytes *out
     }
     uint8_t key[4];
     weft__ws_frame_append(out, WEFT_WS_OPCODE_CLOSE, true, weft__slice(payload, len),
-                          fresh_mask(conn, key));
+                          weft__ws_conn_mask(conn, key));
 }
 
 int weft__ws_conn_take_control(struct weft_ws_conn *conn, struct weft_bytes *out)

@@ -196,9 +196,14 @@ static size_t room_for(uint64_t len, bool masked)
 
 static struct weft_ws_head make_head(uint64_t len, unsigned opcode, bool fin, const uint8_t *mask)
 {
-    WEFT_ASSERT(opcode <= 0x0f);
+    WEFT_ASSERT((opcode & ~(unsigned)WEFT_WS_COMPRESSED) <= 0x0f);
     struct weft_ws_head head = {
-        .len = len, .opcode = (uint8_t)opcode, .fin = fin, .masked = mask != NULL};
+        .len = len,
+        .opcode = opcode & 0x0f,
+        .rsv = opcode & WEFT_WS_COMPRESSED ? WEFT_WS_RSV1 : 0,
+        .fin = fin,
+        .masked = mask != NULL,
+    };
     if (mask)
         memcpy(head.mask, mask, 4);
     return head;

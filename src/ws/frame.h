@@ -35,6 +35,12 @@ enum weft_ws_opcode {
     WEFT_WS_OPCODE_PONG = 0xa,
 };
 
+/* Or-ed to the opcode of a message's first frame that is written: RSV1, the message is compressed
+ * (RFC 7692 §6). */
+enum { WEFT_WS_COMPRESSED = 0x40 };
+
+enum { WEFT_WS_RSV1 = 4 }; /* in struct weft_ws_head.rsv */
+
 /* A frame header, decoded. */
 struct weft_ws_head {
     uint64_t len;   /* payload bytes, below 2^63 */

@@ -103,8 +103,12 @@ int weft__ws_upgrade_check(const struct weft_http1_head *head, const struct weft
                            size_t count, struct weft_ws_upgrade *ret_upgrade, int *ret_status)
 {
     struct weft_slice protocol = {NULL, 0};
+    struct weft_ws_deflate_params offer = {0};
     int status = check_request(head);
     if (status == 0 && !choose_protocol(head, protocols, count, &protocol))
+        status = 400;
+    /* RFC 6455 §9.1: a malformed list of extensions fails the connection. */
+    if (status == 0 && weft__ws_extensions_offered(head, &offer) != 0)
         status = 400;
     if (status != 0) {
         *ret_status = status;
@@ -116,6 +120,7 @@ int weft__ws_upgrade_check(const struct weft_http1_head *head, const struct weft
         .origin = only_value(head, "origin"),
         .has_origin = weft__http1_find(head, "origin") != NULL,
         .protocol = protocol,
+        .offer = offer,
     };
     return 0;
 }
@@ -128,8 +133,9 @@ static void write_headers(struct weft_bytes *out, const struct weft_http1_header
 }
 
 int weft__ws_upgrade_accept(struct weft_bytes *out, const struct weft_ws_upgrade *upgrade,
-                            const struct weft_crypto *crypto, const struct weft_http1_header *extra,
-                            size_t count)
+                            const struct weft_crypto *crypto,
+                            const struct weft_ws_deflate_params *deflate,
+                            const struct weft_http1_header *extra, size_t count)
 {
     char accept[WEFT_WS_ACCEPT_LEN];
     int rc = weft__ws_accept_value(crypto, upgrade->key, accept);
@@ -143,6 +149,8 @@ int weft__ws_upgrade_accept(struct weft_bytes *out, const struct weft_ws_upgrade
                              weft__slice(accept, sizeof(accept)));
     if (upgrade->protocol.len)
         weft__http1_write_header(out, WEFT_SLICE_LIT("Sec-WebSocket-Protocol"), upgrade->protocol);
+    if (deflate)
+        weft__ws_extensions_write(out, deflate);
     write_headers(out, extra, count);
     weft__http1_write_end(out);
     return weft__bytes_error(out);
@@ -209,6 +217,7 @@ int weft__ws_request_write(struct weft_bytes *out, const struct weft_ws_request 
     if (request->origin.len)
         weft__http1_write_header(out, WEFT_SLICE_LIT("Origin"), request->origin);
     write_protocols(out, request->protocols, request->protocol_count);
+    weft__ws_extensions_write(out, &request->deflate);
     write_headers(out, request->extra, request->extra_count);
     weft__http1_write_end(out);
     int rc = weft__bytes_error(out);
@@ -226,17 +235,13 @@ static bool check_response(const struct weft_http1_head *head, struct weft_slice
         return false;
     if (!weft__http1_has_token(head, "connection", "upgrade"))
         return false;
-    if (!weft__slice_eq(only_value(head, "sec-websocket-accept"), accept))
-        return false;
-    /* No extension was offered, so none may be in use. */
-    struct weft_http1_list at = {0};
-    struct weft_slice extension;
-    return !weft__http1_list_next(head, "sec-websocket-extensions", &at, &extension);
+    return weft__slice_eq(only_value(head, "sec-websocket-accept"), accept);
 }
 
 int weft__ws_response_check(const struct weft_http1_head *head,
                             const struct weft_ws_request *request, const char key[WEFT_WS_KEY_LEN],
-                            const struct weft_crypto *crypto, struct weft_slice *ret_protocol)
+                            const struct weft_crypto *crypto, struct weft_slice *ret_protocol,
+                            struct weft_ws_deflate_params *ret_deflate)
 {
     char accept[WEFT_WS_ACCEPT_LEN];
     int rc = weft__ws_accept_value(crypto, weft__slice(key, WEFT_WS_KEY_LEN), accept);
@@ -244,6 +249,10 @@ int weft__ws_response_check(const struct weft_http1_head *head,
         return rc;
     if (!check_response(head, weft__slice(accept, sizeof(accept))))
         return WEFT_ERR_HANDSHAKE;
+    struct weft_ws_deflate_params deflate;
+    rc = weft__ws_extensions_answered(head, &request->deflate, &deflate);
+    if (rc != 0)
+        return rc;
     struct weft_slice protocol = {NULL, 0};
     if (weft__http1_find(head, "sec-websocket-protocol")) {
         /* RFC 6455 §4.1: a subprotocol that was not asked for fails the connection. */
@@ -254,5 +263,6 @@ int weft__ws_response_check(const struct weft_http1_head *head,
         protocol = request->protocols[i];
     }
     *ret_protocol = protocol;
+    *ret_deflate = deflate;
     return 0;
 }

@@ -7,7 +7,8 @@
  *              ─► (the caller looks at host, origin, target) ─► weft__ws_upgrade_accept | _refuse
  *   client:  weft__ws_request_write ─► weft__http1_read_response ─► weft__ws_response_check
  *
- * Nothing is compressed and no extension is offered or accepted.
+ * The only extension is permessage-deflate (ws/extension.h): the request carries what is offered,
+ * the answer what the caller makes of it.
  *
  * **Thread:** pure functions; any thread.
  */
@@ -18,6 +19,7 @@
 #include "base/slice.h"
 #include "codec/http1.h"
 #include "port/crypto.h"
+#include "ws/extension.h"
 
 #include <weft/err.h>
 
@@ -33,9 +35,10 @@ enum {
 struct weft_ws_upgrade {
     struct weft_slice key;
     struct weft_slice host;
-    struct weft_slice origin;   /* empty when !has_origin */
-    bool has_origin;            /* browsers always send one */
-    struct weft_slice protocol; /* the subprotocol chosen; empty when none */
+    struct weft_slice origin;            /* empty when !has_origin */
+    bool has_origin;                     /* browsers always send one */
+    struct weft_slice protocol;          /* the subprotocol chosen; empty when none */
+    struct weft_ws_deflate_params offer; /* of permessage-deflate; not on: none that is valid */
 };
 
 /* Whether |head| asks for the protocol "websocket" at all, well-formed or not; if not, it is an
@@ -51,11 +54,13 @@ WEFT_MUST_USE int weft__ws_upgrade_check(const struct weft_http1_head *head,
                                          const struct weft_slice *protocols, size_t count,
                                          struct weft_ws_upgrade *ret_upgrade, int *ret_status);
 
-/* Writes the 101 answer with |count| more headers |extra|. **Errors:** WEFT_ERR_USAGE when an extra
- * header is not well-formed, those of |crypto| and |out|. */
+/* Writes the 101 answer, with |deflate| (from weft__ws_deflate_answer; NULL: none) and |count| more
+ * headers |extra|. **Errors:** WEFT_ERR_USAGE when an extra header is not well-formed, those of
+ * |crypto| and |out|. */
 WEFT_MUST_USE int weft__ws_upgrade_accept(struct weft_bytes *out,
                                           const struct weft_ws_upgrade *upgrade,
                                           const struct weft_crypto *crypto,
+                                          const struct weft_ws_deflate_params *deflate,
                                           const struct weft_http1_header *extra, size_t count);
 
 /* Writes a complete answer with |status|, |count| more headers |extra| and |text| as its plain text
@@ -71,6 +76,7 @@ struct weft_ws_request {
     struct weft_slice origin;           /* empty: none is sent */
     const struct weft_slice *protocols; /* subprotocols in order of preference */
     size_t protocol_count;
+    struct weft_ws_deflate_params deflate; /* what is offered; all zero: nothing */
     const struct weft_http1_header *extra; /* more headers */
     size_t extra_count;
 };
@@ -83,15 +89,16 @@ WEFT_MUST_USE int weft__ws_request_write(struct weft_bytes *out,
                                          const uint8_t nonce[WEFT_WS_NONCE_LEN],
                                          char ret_key[WEFT_WS_KEY_LEN + 1]);
 
-/* Checks the answer (RFC 6455 §4.1): status 101, Upgrade, Connection, the right Accept, no
- * extension (none was offered), and a subprotocol only if |request| offered it. |ret_protocol| gets
- * that entry of request->protocols, or an empty slice. **Errors:** WEFT_ERR_HANDSHAKE (look at
- * head->status for a refusal), those of |crypto|. */
+/* Checks the answer (RFC 6455 §4.1): status 101, Upgrade, Connection, the right Accept, and an
+ * extension or a subprotocol only if |request| offered it. |ret_protocol| gets that entry of
+ * request->protocols, or an empty slice, |ret_deflate| what the server says to request->deflate.
+ * **Errors:** WEFT_ERR_HANDSHAKE (look at head->status for a refusal), those of |crypto|. */
 WEFT_MUST_USE int weft__ws_response_check(const struct weft_http1_head *head,
                                           const struct weft_ws_request *request,
                                           const char key[WEFT_WS_KEY_LEN],
                                           const struct weft_crypto *crypto,
-                                          struct weft_slice *ret_protocol);
+                                          struct weft_slice *ret_protocol,
+                                          struct weft_ws_deflate_params *ret_deflate);
 
 /* The value of Sec-WebSocket-Accept for |key|, without a terminating zero (RFC 6455 §4.2.2).
  * **Errors:** those of |crypto|. */

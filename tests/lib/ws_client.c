@@ -165,7 +165,9 @@ static int upgrade(int fd, const char *url, const char *protocol, const char *he
     read_head(fd, data, &head);
     if (head.status == 101) {
         struct weft_slice chosen;
-        assert_ok(weft__ws_response_check(&head, &request, key, weft__crypto_openssl(), &chosen));
+        struct weft_ws_deflate_params deflate;
+        assert_ok(weft__ws_response_check(&head, &request, key, weft__crypto_openssl(), &chosen,
+                                          &deflate));
     }
     return head.status;
 }

@@ -223,7 +223,7 @@ static void answers_are_written_as_they_should_be(void **state)
     struct weft_ws_upgrade upgrade;
     assert_int_equal(judge(good, &upgrade), 101);
     const struct weft_http1_header extra = {WEFT_SLICE_LIT("Server"), WEFT_SLICE_LIT("weft")};
-    assert_ok(weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), &extra, 1));
+    assert_ok(weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), NULL, &extra, 1));
     expect_text(&out, "HTTP/1.1 101 Switching Protocols\r\n"
                       "Upgrade: websocket\r\n"
                       "Connection: Upgrade\r\n"
@@ -263,7 +263,7 @@ static void extra_header_cannot_break_the_answer(void **state)
                                           WEFT_SLICE_LIT("a\r\nSet-Cookie: b")};
     struct weft_bytes out;
     weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
-    assert_err(weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), &bad, 1),
+    assert_err(weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), NULL, &bad, 1),
                WEFT_ERR_USAGE);
     weft__bytes_clear(&out);
     assert_err(weft__ws_upgrade_refuse(&out, 400, NULL, &bad, 1), WEFT_ERR_USAGE);
@@ -287,7 +287,7 @@ static void failure_of_the_hash_is_passed_on(void **state)
     assert_int_equal(judge(good, &upgrade), 101);
     struct weft_bytes out;
     weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
-    assert_err(weft__ws_upgrade_accept(&out, &upgrade, &crypto, NULL, 0), WEFT_ERR_NOMEM);
+    assert_err(weft__ws_upgrade_accept(&out, &upgrade, &crypto, NULL, NULL, 0), WEFT_ERR_NOMEM);
     assert_int_equal(out.len, 0);
     weft__bytes_done(&out);
 }
@@ -395,8 +395,10 @@ static int check_answer(const char *text, struct weft_slice *ret_protocol)
         weft__http1_read_response((const uint8_t *)text, strlen(text), &scanned, &head),
         strlen(text));
     const struct weft_ws_request request = client_request();
-    return weft__ws_response_check(
-        &head, &request, "dGhlIHNhbXBsZSBub25jZQ==", weft__crypto_openssl(), ret_protocol);
+    struct weft_ws_deflate_params deflate;
+    return weft__ws_response_check(&head, &request,
+                                   "dGhlIHNhbXBsZSBub25jZQ==", weft__crypto_openssl(), ret_protocol,
+                                   &deflate);
 }
 
 static void check_answer_replaced(const char *from, const char *to, int want)
