@@ -301,6 +301,18 @@ static int start_thread(struct weft_client *client)
 
 /* ---- Making ---- */
 
+static enum weft_transport_deflate deflate_of(int option)
+{
+    switch (option) {
+    case WEFT_CLIENT_DEFLATE_SHARED:
+        return WEFT_TRANSPORT_DEFLATE_SHARED;
+    case WEFT_CLIENT_DEFLATE_TAKEOVER:
+        return WEFT_TRANSPORT_DEFLATE_TAKEOVER;
+    default:
+        return WEFT_TRANSPORT_DEFLATE_OFF;
+    }
+}
+
 static void user_notified(struct weft_rpc_call *call, void *ctx)
 {
     const struct weft_client_handler *handler = ctx;
@@ -383,7 +395,8 @@ static int copy_options(struct weft_client *client, const struct weft_client_opt
     weft_client_options_init(own);
     memcpy(own, options, WEFT_MIN(options->struct_size, sizeof(*own)));
     if (!own->url || !own->connect_timeout_ms || !own->call_timeout_ms || !own->max_message ||
-        own->loop < WEFT_CLIENT_LOOP_AUTO || own->loop > WEFT_CLIENT_LOOP_URING)
+        own->loop < WEFT_CLIENT_LOOP_AUTO || own->loop > WEFT_CLIENT_LOOP_URING ||
+        own->deflate < WEFT_CLIENT_DEFLATE_OFF || own->deflate > WEFT_CLIENT_DEFLATE_TAKEOVER)
         return WEFT_ERR_USAGE;
     own->url = copy_string(client, own->url);
     own->name = copy_string(client, own->name);
@@ -456,6 +469,7 @@ static int loop_init(struct weft_client *client)
         .handshake_ms = client->options.connect_timeout_ms,
         .close_ms = CLOSE_MS,
         .tls_dial = client->tls,
+        .deflate = deflate_of(client->options.deflate),
     };
     struct weft_hash_key hash_key;
     crypto->random(crypto->ctx, &hash_key, sizeof(hash_key));

@@ -28,6 +28,14 @@
     X(TLS_HANDSHAKES, "weft_tls_handshakes_total", "counter", "TLS handshakes completed")          \
     X(TLS_RESUMED, "weft_tls_resumptions_total", "counter", "TLS sessions resumed")                \
     X(TLS_FAILED, "weft_tls_failures_total", "counter", "TLS handshakes that failed")              \
+    X(DEFLATE_WEBSOCKETS, "weft_deflate_websockets_total", "counter",                              \
+      "WebSockets with permessage-deflate")                                                        \
+    X(DEFLATED, "weft_deflated_messages_total", "counter", "Messages compressed")                  \
+    X(DEFLATED_FROM, "weft_deflated_before_bytes_total", "counter", "Their bytes before")          \
+    X(DEFLATED_TO, "weft_deflated_after_bytes_total", "counter", "Their bytes afterwards")         \
+    X(INFLATED, "weft_inflated_messages_total", "counter", "Messages inflated")                    \
+    X(INFLATED_FROM, "weft_inflated_before_bytes_total", "counter", "Their bytes before")          \
+    X(INFLATED_TO, "weft_inflated_after_bytes_total", "counter", "Their bytes afterwards")         \
     X(CALLS, "weft_rpc_calls_total", "counter", "Calls started")                                   \
     X(CALL_ERRORS, "weft_rpc_errors_total", "counter", "Calls answered with an error")             \
     X(DOCUMENTS, "weft_documents_open", "gauge", "Documents in memory")                            \

@@ -118,6 +118,10 @@ static int copy_options(struct weft_server *server, const struct weft_server_opt
         say(ret_message, message_size, "there can be at most 256 workers");
         return WEFT_ERR_USAGE;
     }
+    if (own->deflate < WEFT_SERVER_DEFLATE_SHARED || own->deflate > WEFT_SERVER_DEFLATE_TAKEOVER) {
+        say(ret_message, message_size, "deflate must be shared, off or takeover");
+        return WEFT_ERR_USAGE;
+    }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     server->worker_count = own->workers ? own->workers : (unsigned)WEFT_MAX(cores, 1);
     server->worker_count = WEFT_MIN(server->worker_count, (unsigned)WORKERS_MAX);

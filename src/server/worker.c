@@ -26,6 +26,7 @@ static void publish(struct weft_worker *worker)
     struct weft_metrics *m = &worker->metrics;
     const struct weft_loop_stats *loop = weft__loop_stats(worker->loop);
     const struct weft_transport_stats *transport = &worker->transports.stats;
+    const struct weft_deflate_stats *deflate = &worker->transports.deflate.stats;
     const struct weft_hub_stats *hub = weft__hub_stats(worker->hub);
     const struct weft_mesh_stats *mesh = weft__mesh_stats(worker->port);
     const struct weft_rpc_counters *rpc = &worker->rpc.counters;
@@ -47,6 +48,13 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_TLS_HANDSHAKES, transport->tls_handshakes);
     weft__metrics_set(m, WEFT_METRIC_TLS_RESUMED, transport->tls_resumed);
     weft__metrics_set(m, WEFT_METRIC_TLS_FAILED, transport->tls_failures);
+    weft__metrics_set(m, WEFT_METRIC_DEFLATE_WEBSOCKETS, transport->deflate_upgrades);
+    weft__metrics_set(m, WEFT_METRIC_DEFLATED, deflate->deflated);
+    weft__metrics_set(m, WEFT_METRIC_DEFLATED_FROM, deflate->deflated_from);
+    weft__metrics_set(m, WEFT_METRIC_DEFLATED_TO, deflate->deflated_to);
+    weft__metrics_set(m, WEFT_METRIC_INFLATED, deflate->inflated);
+    weft__metrics_set(m, WEFT_METRIC_INFLATED_FROM, deflate->inflated_from);
+    weft__metrics_set(m, WEFT_METRIC_INFLATED_TO, deflate->inflated_to);
     weft__metrics_set(m, WEFT_METRIC_CALLS, rpc->calls);
     weft__metrics_set(m, WEFT_METRIC_CALL_ERRORS, errors);
     weft__metrics_set(m, WEFT_METRIC_DOCUMENTS, hub->documents);
@@ -186,6 +194,18 @@ static enum weft_loop_backend backend_of(int option)
     }
 }
 
+static enum weft_transport_deflate deflate_of(int option)
+{
+    switch (option) {
+    case WEFT_SERVER_DEFLATE_OFF:
+        return WEFT_TRANSPORT_DEFLATE_OFF;
+    case WEFT_SERVER_DEFLATE_TAKEOVER:
+        return WEFT_TRANSPORT_DEFLATE_TAKEOVER;
+    default:
+        return WEFT_TRANSPORT_DEFLATE_SHARED;
+    }
+}
+
 static int make_hub(struct weft_worker *worker)
 {
     struct weft_server *server = worker->server;
@@ -237,6 +257,8 @@ static void init_transports(struct weft_worker *worker)
         .on_limit_ctx = worker,
         .tls_serve = worker->server->tls,
         .log = &worker->server->log,
+        .deflate = deflate_of(worker->server->options.deflate),
+        .deflate_min = worker->server->options.deflate_min,
     };
     options.refusal_headers = weft__http_security_headers(&options.refusal_header_count);
     weft__transport_set_init(&worker->transports, worker->loop, &options);
