@@ -22,7 +22,7 @@ function readStep(verb, words) {
         return step;
     }
     case 'message':
-        return { verb, byte0: Number(words[0]), size: Number(words[1]) || Infinity,
+        return { verb, byte0: Number(words[0]), size: Number(words[1]),
                  payload: readPayload(words[2]) };
     case 'header':
         return { verb, byte0: parseInt(words[0], 16), length: Number(words[1]) };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plays one case on an open connection and judges what came of it. A verdict is '' or what is wrong.
+import { playDeflate } from './deflate.mjs';
 
 const PATIENCE_MS = 20000; // for echoes: machines may be slow, and some messages are 16 MiB
 const CLOSE_MS = 2000; // for the end of a connection
@@ -15,17 +16,6 @@ function describe(event) {
     return `${kind} ${payload.length > 32 ? `of ${payload.length} bytes` : payload.toString('hex')}`;
 }
 
-async function sendMessage(tester, step) {
-    let at = 0;
-    let byte0 = step.byte0;
-    do {
-        const part = step.payload.subarray(at, at + step.size);
-        at += part.length;
-        tester.writeFrame(byte0 | (at === step.payload.length ? 0x80 : 0), part);
-        byte0 = 0;
-    } while (at < step.payload.length);
-}
-
 async function playStep(tester, step) {
     switch (step.verb) {
     case 'frame':
@@ -34,7 +24,7 @@ async function playStep(tester, step) {
         if (step.flush || step.chop) await tester.flush(step.chop);
         break;
     case 'message':
-        await sendMessage(tester, step);
+        tester.writeMessage(step.byte0, step.payload, step.size);
         break;
     case 'header':
         tester.writeHeader(step.byte0, step.length);
@@ -105,7 +95,17 @@ function judgeClose(tester, test) {
     return '';
 }
 
+/** A case that only has to close cleanly once it is over. */
+const CLOSE = { expected: [], codes: [1000], clean: true, peerCloses: false };
+
+async function playCompressed(tester, test) {
+    const verdict = await playDeflate(tester, test);
+    await playClose(tester, CLOSE);
+    return verdict || (tester.violation ?? judgeClose(tester, CLOSE));
+}
+
 export async function play(tester, test) {
+    if (tester.compression) return playCompressed(tester, test);
     await playSteps(tester, test);
     await playClose(tester, test);
     return tester.violation ?? (judgeEvents(tester, test) || judgeClose(tester, test));

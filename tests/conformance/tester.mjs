@@ -56,11 +56,12 @@ class Inbox {
 
 export class Tester {
     /** `asClient`: this end is the client, so it masks and the peer must not. `early` are bytes that
-     *  came behind the handshake. */
-    constructor(socket, asClient, early) {
+     *  came behind the handshake; `compression` is that of deflate.mjs, or null. */
+    constructor(socket, asClient, early, compression = null) {
+        this.compression = compression;
         this.socket = socket;
         this.asClient = asClient;
-        this.events = []; // {kind, payload}
+        this.events = []; // {kind, payload, compressed}: compressed payloads as they came
         this.violation = null; // what the peer did wrong, if anything
         this.closeCode = undefined; // of the peer's close frame; null: it had none
         this.closeSent = false;
@@ -130,20 +131,25 @@ export class Tester {
     frame(byte0, payload) {
         const kind = OPCODES[byte0 & 15];
         const fin = (byte0 & 128) !== 0;
-        if (byte0 & 0x70 || !kind) return this.violated('reserved bits or opcode');
+        const compressed = (byte0 & 0x70) === 0x40 && this.compression !== null &&
+            (kind === 'text' || kind === 'binary');
+        if ((byte0 & 0x70 && !compressed) || !kind)
+            return this.violated('reserved bits or opcode');
         if (byte0 & 8) {
             if (!fin || payload.length > 125) return this.violated('malformed control frame');
             return this.control(kind, payload);
         }
         if ((kind === 'continuation') !== (this.fragments !== null))
             return this.violated('fragments out of order');
-        this.fragments ??= { kind, parts: [] };
+        this.fragments ??= { kind, compressed, parts: [] };
         this.fragments.parts.push(payload);
-        if (fin) {
-            const { kind: first, parts } = this.fragments;
-            this.events.push({ kind: first, payload: Buffer.concat(parts) });
-            this.fragments = null;
-        }
+        return fin ? this.message(this.fragments) : true;
+    }
+
+    /** All fragments are there. */
+    message({ kind, compressed, parts }) {
+        this.fragments = null;
+        this.events.push({ kind, payload: Buffer.concat(parts), compressed });
         return true;
     }
 
@@ -185,6 +191,17 @@ export class Tester {
     writeFrame(byte0, payload) {
         const key = this.asClient ? randomBytes(4) : null;
         this.write(header(byte0, payload.length, key), key ? masked(payload, key) : payload);
+    }
+
+    /** One message: in one frame, or in frames of at most `size` bytes when that is not 0. */
+    writeMessage(byte0, payload, size) {
+        let at = 0;
+        do {
+            const part = payload.subarray(at, size ? at + size : payload.length);
+            at += part.length;
+            this.writeFrame(byte0 | (at === payload.length ? 0x80 : 0), part);
+            byte0 = 0;
+        } while (at < payload.length);
     }
 
     /** A header alone, with a mask of zeroes, so that its payload can follow as it is. */

@@ -4,7 +4,9 @@
 //
 //     node tests/conformance/websocket.mjs --binary build/release/bin/weft
 //         [--role server|client|both] [--loop epoll|uring] [--tls] [--case PREFIX] [--verbose]
+//         [--deflate off|shared|takeover] [--full]
 //
+// The compression cases send a part of their messages, with --full all of them (10 GB in each role).
 // With --tls everything is encrypted, with a certificate that the openssl command makes for the run.
 // Prints a table by group, what failed and why, and `N passed, N failed`; exits 1 on any failure.
 import { spawn } from 'node:child_process';
@@ -16,6 +18,7 @@ import { parseArgs } from 'node:util';
 
 import { listCases } from './cases.mjs';
 import { makeCertificate } from './certificate.mjs';
+import { agreeAsClient, agreeAsServer, listDeflateCases, offerOf } from './deflate.mjs';
 import { play } from './play.mjs';
 import { acceptValue, Tester } from './tester.mjs';
 
@@ -23,7 +26,8 @@ const HANDSHAKE_MS = 5000;
 const EXIT_MS = 5000;
 const AT_ONCE = 12;
 const GROUPS = { 1: 'Framing', 2: 'Pings and pongs', 3: 'Reserved bits', 4: 'Opcodes',
-                 5: 'Fragmentation', 6: 'UTF-8', 7: 'Close', 9: 'Limits', 10: 'Fragment sizes' };
+                 5: 'Fragmentation', 6: 'UTF-8', 7: 'Close', 9: 'Limits', 10: 'Fragment sizes',
+                 12: 'Compression, contents', 13: 'Compression, offers' };
 
 function timeout(ms, what) {
     return new Promise((_, reject) => {
@@ -53,7 +57,7 @@ function headerValue(lines, name) {
 }
 
 /** Opens a WebSocket to the server under test. */
-async function openToServer(port, certificate) {
+async function openToServer(port, certificate, wishes) {
     const socket = certificate
         ? tls.connect({ port, host: '127.0.0.1', ca: certificate.cert })
         : net.connect(port, '127.0.0.1');
@@ -62,24 +66,30 @@ async function openToServer(port, certificate) {
     const key = randomBytes(16).toString('base64');
     socket.write('GET / HTTP/1.1\r\n' + `Host: 127.0.0.1:${port}\r\n` +
                  'Upgrade: websocket\r\nConnection: Upgrade\r\n' +
-                 `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`);
+                 `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n` +
+                 (wishes ? `Sec-WebSocket-Extensions: ${offerOf(wishes)}\r\n` : '') + '\r\n');
     const { lines, rest } = await readHead(socket);
     if (!lines[0].startsWith('HTTP/1.1 101')) throw new Error(`handshake: ${lines[0]}`);
     if (headerValue(lines, 'sec-websocket-accept') !== acceptValue(key))
         throw new Error('handshake: wrong Sec-WebSocket-Accept');
-    return new Tester(socket, true, rest);
+    const extensions = headerValue(lines, 'sec-websocket-extensions');
+    if (extensions && !wishes) throw new Error('handshake: an extension that nobody asked for');
+    return new Tester(socket, true, rest, wishes ? agreeAsClient(extensions, wishes) : null);
 }
 
 /** Answers the handshake of the client under test, which has connected on `socket`. */
-async function openToClient(socket) {
+async function openToClient(socket, wishes) {
     socket.on('error', () => {});
     const { lines, rest } = await readHead(socket);
     const key = headerValue(lines, 'sec-websocket-key');
     if (!/^GET \/\S* HTTP\/1\.1$/.test(lines[0]) || !key) throw new Error(`handshake: ${lines[0]}`);
     if (Buffer.from(key, 'base64').length !== 16) throw new Error('handshake: bad key');
+    const [extensions, compression] = wishes
+        ? agreeAsServer(headerValue(lines, 'sec-websocket-extensions'), wishes) : [null, null];
     socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n' +
-                 `Connection: Upgrade\r\nSec-WebSocket-Accept: ${acceptValue(key)}\r\n\r\n`);
-    return new Tester(socket, false, rest);
+                 `Connection: Upgrade\r\nSec-WebSocket-Accept: ${acceptValue(key)}\r\n` +
+                 (extensions ? `Sec-WebSocket-Extensions: ${extensions}\r\n` : '') + '\r\n');
+    return new Tester(socket, false, rest, compression);
 }
 
 function exited(child) {
@@ -93,7 +103,7 @@ class ServerJudge {
         const encrypted = this.certificate
             ? ['--tls', this.certificate.certFile, this.certificate.keyFile] : [];
         this.child = spawn(options.binary,
-                           ['echo', '--listen', '127.0.0.1:0', ...options.loop, ...encrypted],
+                           ['echo', '--listen', '127.0.0.1:0', ...options.flags, ...encrypted],
                            { stdio: ['ignore', 'pipe', 'inherit'] });
         let text = '';
         const found = new Promise((resolve, reject) => {
@@ -112,8 +122,9 @@ class ServerJudge {
 
     async judge(test) {
         const tester = await Promise.race(
-            [openToServer(this.port, this.certificate), timeout(HANDSHAKE_MS, 'handshake: too slow')]);
+            [openToServer(this.port, this.certificate, test.wishes), timeout(HANDSHAKE_MS, 'handshake: too slow')]);
         const verdict = await play(tester, test);
+        tester.compression?.done();
         tester.socket.destroy();
         if (this.child.exitCode !== null || this.child.signalCode) throw new Error('server is gone');
         return verdict;
@@ -141,7 +152,7 @@ class ClientJudge {
         const url = `${certificate ? 'wss' : 'ws'}://127.0.0.1:${server.address().port}/echo`;
         const trusted = certificate ? ['--ca', certificate.certFile] : [];
         const child = spawn(this.options.binary,
-                            ['echo', '--connect', url, ...this.options.loop, ...trusted],
+                            ['echo', '--connect', url, ...this.options.flags, ...trusted],
                             { stdio: ['ignore', 'ignore', 'inherit'] });
         const connected = certificate ? 'secureConnection' : 'connection';
         const [socket] = await Promise.race(
@@ -155,13 +166,14 @@ class ClientJudge {
         try {
             const { child, socket } = await this.connect(server);
             const tester = await Promise.race(
-                [openToClient(socket), timeout(HANDSHAKE_MS, 'handshake: too slow')]);
+                [openToClient(socket, test.wishes), timeout(HANDSHAKE_MS, 'handshake: too slow')]);
             let verdict = await play(tester, test);
             socket.end();
             const slow = timeout(EXIT_MS, 'the client did not end').catch(() => child.kill());
             await Promise.race([exited(child), slow]);
             if (child.exitCode !== 0)
                 verdict ||= `the client ended with ${child.exitCode ?? child.signalCode}`;
+            tester.compression?.done();
             socket.destroy();
             return verdict;
         } finally {
@@ -228,13 +240,17 @@ async function main() {
             loop: { type: 'string' },
             tls: { type: 'boolean', default: false },
             case: { type: 'string', default: '' },
+            deflate: { type: 'string' },
+            full: { type: 'boolean', default: false },
             verbose: { type: 'boolean', default: false },
         },
     });
-    const options = { ...values, loop: values.loop ? ['--loop', values.loop] : [] };
+    const flags = [...(values.loop ? ['--loop', values.loop] : []),
+                   ...(values.deflate ? ['--deflate', values.deflate] : [])];
+    const options = { ...values, flags };
     const certificate = values.tls ? makeCertificate('127.0.0.1') : null;
     options.certificate = certificate;
-    const cases = listCases().filter(({ id }) => id.startsWith(values.case));
+    const cases = [...listCases(), ...listDeflateCases(values.full)].filter(({ id }) => id.startsWith(values.case));
     const results = new Map();
     for (const role of values.role === 'both' ? ['server', 'client'] : [values.role])
         results.set(role, await judgeRole(role, options, cases));

@@ -105,6 +105,8 @@ function conformanceSuite(root, build, uring) {
         { name: `conformance/websocket-${loop}`, args: ['--loop', loop] },
         { name: `conformance/websocket-tls-${loop}`, args: ['--loop', loop, '--tls'] },
     ]);
+    /* The last group once more, with contexts that are kept. */
+    runs.push({ name: 'conformance/takeover', args: ['--case', '13.', '--deflate', 'takeover'] });
     const tests = runs.map(({ name, args }) => ({
         name,
         command: process.execPath,
