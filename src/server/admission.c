@@ -20,9 +20,14 @@ enum {
 /* ---- Saying no ---- */
 
 /* Writes a whole answer with |status| and ends the connection. It is not waited for: a peer that
- * has not even sent its request gets what fits into the socket. */
+ * has not even sent its request gets what fits into the socket. One that wants TLS gets nothing:
+ * the handshake is what would cost. */
 static void turn_off(struct weft_worker *worker, int fd, int status)
 {
+    if (worker->server->tls) {
+        (void)close(fd);
+        return;
+    }
     size_t count;
     const struct weft_http1_header *headers = weft__http_busy_headers(&count);
     struct weft_bytes answer;

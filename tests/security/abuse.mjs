@@ -23,6 +23,7 @@ const GOOD_EVERY_MS = 100;
 const START_MS = 20_000;
 const SETTLE_MS = 60_000;
 const MIB = 1024 * 1024;
+const COUNTED_MIB = 4;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -121,17 +122,20 @@ async function attack(server, { seconds, attacks, patience, margin }) {
     const { pid } = server.child;
     await goodClients(server.port, patience, Date.now() + 1000);
     const before = rssMib(pid);
+    const counted = (await metrics(server.port)).weft_memory_connection_bytes;
     const stopPeak = watchPeak(() => rssMib(pid));
     const attackers = fork(join(here, 'attacks.mjs'), [server.port, ...(attacks ? [attacks] : [])]);
     const { times, failures } = await goodClients(server.port, patience, Date.now() + seconds * 1000);
     attackers.kill('SIGKILL');
     const peak = stopPeak();
     const open = await settle(server, before + margin);
-    return { times, failures, before, peak, open, after: rssMib(pid), counts: await metrics(server.port) };
+    const counts = await metrics(server.port);
+    const grown = counts.weft_memory_connection_bytes - counted;
+    return { times, failures, before, peak, open, after: rssMib(pid), counts, grown };
 }
 
 function report(result, { patience, margin }, died, errors) {
-    const { times, failures, before, peak, after, open, counts } = result;
+    const { times, failures, before, peak, after, open, counts, grown } = result;
     const at = (share) => (times[Math.floor(share * (times.length - 1))] ?? NaN).toFixed(0);
     const mib = (value) => value.toFixed(1);
     console.log(`good clients   ${times.length} served, ${failures.length} not; ` +
@@ -146,6 +150,8 @@ function report(result, { patience, margin }, died, errors) {
         [`every good client was served within ${patience} ms`, failures.length === 0 && times.length > 0,
          [...new Set(failures)].join('; ')],
         [`memory is back within ${margin} MiB`, after <= before + margin, `${mib(after - before)} MiB more`],
+        [`what the server counts is back within ${COUNTED_MIB} MiB`, grown <= COUNTED_MIB * MIB,
+         `${mib(grown / MIB)} MiB more`],
         ['nobody is left', open <= 1, `${open} connections`],
         ['the server survived and ended properly', !died, `${died}\n${errors}`],
     ];
@@ -179,7 +185,7 @@ export async function main(argv) {
             loop: { type: 'string' },
             attacks: { type: 'string' },
             patience: { type: 'string', default: '2000' },
-            margin: { type: 'string', default: '48' },
+            margin: { type: 'string', default: '32' },
         },
     });
     const options = {

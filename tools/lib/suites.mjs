@@ -125,6 +125,39 @@ function conformanceSuite(root, build, uring) {
     return { title: 'WebSocket conformance', tests, parallel: 1 };
 }
 
+/** Every kind of abuse at once for a few seconds; ./dev bench abuse does it for longer. */
+function securitySuite(root, build, uring) {
+    const sanitizer = sanitizerOf(build);
+    // Sanitizers take time, and keep what is freed: then only what the server counts is judged.
+    const judged = sanitizer === '' ? [] : ['--patience', '10000', '--margin', '4000'];
+    const wrapper = sanitizer === 'thread' ? ['setarch', '-R'] : [];
+    const loops = uring.available ? ['epoll', 'uring'] : ['epoll'];
+    const tests = loops.map((loop) => {
+        const [command, ...args] = [
+            ...wrapper,
+            process.execPath,
+            join(root, 'tests/security/abuse.mjs'),
+            '6',
+            '--binary',
+            join(build, 'bin', 'weft'),
+            '--loop',
+            loop,
+            ...judged,
+        ];
+        return {
+            name: `security/abuse-${loop}`,
+            command,
+            args,
+            exists: existsSync(join(build, 'bin', 'weft')),
+            cwd: root,
+            timeoutMs: INTEGRATION_TIMEOUT_MS,
+            sanitizer,
+            env: {},
+        };
+    });
+    return { title: 'abuse', tests, parallel: 1 };
+}
+
 function integrationSuites(root, build, uring) {
     const programs = cTests(root, build, 'integration', /\.c$/);
     const suite = (loop) => ({
@@ -139,8 +172,8 @@ function integrationSuites(root, build, uring) {
 }
 
 /**
- * The suites called |names| ("all", or a list of: tools unit threads integration conformance ts
- * ts-server e2e).
+ * The suites called |names| ("all", or a list of: tools unit threads integration conformance security
+ * ts ts-server e2e).
  * |uring| says whether the kernel lets us test io_uring: { available, reason }.
  */
 export function makeSuites(names, { root, build, uring }) {
@@ -153,11 +186,12 @@ export function makeSuites(names, { root, build, uring }) {
         threads: () => [cSuite('C unit, threaded modules', build, threaded, options)],
         integration: () => integrationSuites(root, build, uring),
         conformance: () => [conformanceSuite(root, build, uring)],
+        security: () => [securitySuite(root, build, uring)],
         ts: () => [npmSuite('TypeScript unit', root, build, 'test')],
         'ts-server': () => [npmSuite('TypeScript with server', root, build, 'test:server')],
         e2e: () => [npmSuite('browser', root, build, 'test:e2e')],
     };
-    const all = ['tools', 'unit', 'integration', 'conformance', 'ts', 'ts-server', 'e2e'];
+    const all = ['tools', 'unit', 'integration', 'conformance', 'security', 'ts', 'ts-server', 'e2e'];
     const wanted = names === 'all' ? all : names.split(',');
     return wanted.flatMap((name) => {
         if (!makers[name]) throw new Error(`there is no suite "${name}"`);
