@@ -22,6 +22,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const GOOD_EVERY_MS = 100;
 const START_MS = 20_000;
 const SETTLE_MS = 60_000;
+const END_MS = 20_000;
 const MIB = 1024 * 1024;
 const COUNTED_MIB = 4;
 
@@ -113,8 +114,10 @@ async function settle(server, goal) {
 
 async function endServer({ child }) {
     if (child.exitCode !== null || child.signalCode !== null) return `ended with ${child.exitCode}`;
+    const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
     child.kill('SIGTERM');
-    await Promise.race([once(child, 'exit'), pause(20_000)]);
+    await once(child, 'exit');
+    clearTimeout(late);
     return child.exitCode === 0 ? null : `exit status ${child.exitCode ?? child.signalCode}`;
 }
 
@@ -128,14 +131,16 @@ async function attack(server, { seconds, attacks, patience, margin }) {
     const { times, failures } = await goodClients(server.port, patience, Date.now() + seconds * 1000);
     attackers.kill('SIGKILL');
     const peak = stopPeak();
+    const begin = Date.now();
     const open = await settle(server, before + margin);
+    const settled = (Date.now() - begin) / 1000;
     const counts = await metrics(server.port);
     const grown = counts.weft_memory_connection_bytes - counted;
-    return { times, failures, before, peak, open, after: rssMib(pid), counts, grown };
+    return { times, failures, before, peak, open, after: rssMib(pid), counts, grown, settled };
 }
 
 function report(result, { patience, margin }, died, errors) {
-    const { times, failures, before, peak, after, open, counts, grown } = result;
+    const { times, failures, before, peak, after, open, counts, grown, settled } = result;
     const at = (share) => (times[Math.floor(share * (times.length - 1))] ?? NaN).toFixed(0);
     const mib = (value) => value.toFixed(1);
     console.log(`good clients   ${times.length} served, ${failures.length} not; ` +
@@ -143,7 +148,8 @@ function report(result, { patience, margin }, died, errors) {
     console.log(`memory MiB     before ${mib(before)}, peak ${mib(peak)}, after ${mib(after)}; ` +
                 `connections ${mib((counts.weft_memory_connection_bytes ?? 0) / MIB)}, ` +
                 `shared ${mib((counts.weft_memory_shared_bytes ?? 0) / MIB)}`);
-    console.log(`connections    ${counts.weft_connections_accepted_total} accepted, ${open} left`);
+    console.log(`connections    ${counts.weft_connections_accepted_total} accepted, ${open} left ` +
+                `${settled.toFixed(1)} s later`);
     const reached = Object.entries(counts).filter(([key, value]) => key.startsWith('limit:') && value);
     console.log(`limits         ${reached.map(([key, n]) => `${key.slice(6)} ${n}`).join(', ')}`);
     const checks = [
