@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "transport/broadcast.h"
-#include "transport/deflate.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -206,12 +205,6 @@ static void stop_worker(struct weft_task *task)
     stop_when_idle(worker);
 }
 
-static void deflate_message(void *ctx, struct weft_ws_message *message)
-{
-    struct worker *worker = ctx;
-    weft__transport_deflate_shared(&worker->transports, message);
-}
-
 static int init_worker(struct worker *worker, const struct echo_options *options,
                        struct weft_tls_context *tls)
 {
@@ -223,8 +216,9 @@ static int init_worker(struct worker *worker, const struct echo_options *options
     echo_transport_options(options, tls, &transport_options);
     weft__loop_set_owner(worker->loop, worker);
     worker->callbacks = options->broadcast ? &broadcast_callbacks : &echo_callbacks;
-    const struct weft_topics_options topics = {
-        .alloc = weft_alloc_default(), .deflate = deflate_message, .deflate_ctx = worker};
+    const struct weft_topics_options topics = {.alloc = weft_alloc_default(),
+                                               .deflate = weft__transport_topic_deflate,
+                                               .deflate_ctx = &worker->transports};
     weft__topics_init(&worker->topics, &topics);
     weft__topic_init(&worker->topic, &worker->topics);
     weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "server/http_routes.h"
+#include "transport/broadcast.h"
 
 #include <stdio.h>
 
@@ -99,7 +100,7 @@ static void on_open(struct weft_transport *transport)
     weft__session_init(&conn->session, &options);
     /* Until somebody signs in, everybody is the same principal of the default tenant. */
     weft__hub_member_init(&conn->member, worker->hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
+                          WEFT_SLICE_LIT("anonymous"), weft__transport_topic_variant(transport));
     conn->joined = true;
     weft__drain_joined(conn);
 }

@@ -8,6 +8,7 @@
 #include "rpc/demo.h"
 #include "server/conn.h"
 #include "server/http_answer.h"
+#include "transport/broadcast.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -221,6 +222,8 @@ static int make_hub(struct weft_worker *worker)
         .max_unsent = server->limits.set.max_unsent,
         .room = has_room,
         .room_ctx = worker,
+        .deflate = weft__transport_topic_deflate,
+        .deflate_ctx = &worker->transports,
     };
     int err = weft__hub_new(&options, &worker->hub);
     if (err)

@@ -41,18 +41,31 @@ static void on_lagged(struct weft_topic_subscriber *subscriber)
                           WEFT_SLICE_LIT("reads too slowly"));
 }
 
+enum weft_topic_variant weft__transport_topic_variant(const struct weft_transport *transport)
+{
+    switch (weft__transport_variant(transport)) {
+    case WEFT_TRANSPORT_DEFLATED:
+        return WEFT_TOPIC_DEFLATED;
+    case WEFT_TRANSPORT_OWN:
+        return WEFT_TOPIC_OWN;
+    case WEFT_TRANSPORT_PLAIN:
+    default:
+        return WEFT_TOPIC_PLAIN;
+    }
+}
+
+void weft__transport_topic_deflate(void *set, struct weft_ws_message *message)
+{
+    weft__transport_deflate_shared(set, message);
+}
+
 void weft__transport_subscribe(struct weft_transport_subscription *subscription,
                                struct weft_transport *transport, struct weft_topic *topic)
 {
     static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_lagged};
     subscription->transport = transport;
-    static const enum weft_topic_variant variants[] = {
-        [WEFT_TRANSPORT_PLAIN] = WEFT_TOPIC_PLAIN,
-        [WEFT_TRANSPORT_DEFLATED] = WEFT_TOPIC_DEFLATED,
-        [WEFT_TRANSPORT_OWN] = WEFT_TOPIC_OWN,
-    };
     weft__topic_subscribe(topic, &subscription->subscriber, &ops,
-                          variants[weft__transport_variant(transport)]);
+                          weft__transport_topic_variant(transport));
 }
 
 void weft__transport_unsubscribe(struct weft_transport_subscription *subscription)

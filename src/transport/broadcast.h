@@ -22,6 +22,12 @@ struct weft_transport_subscription {
 void weft__transport_subscribe(struct weft_transport_subscription *subscription,
                                struct weft_transport *transport, struct weft_topic *topic);
 
+/* Which form of a message for many receivers is right for |transport|, from on_open on. */
+enum weft_topic_variant weft__transport_topic_variant(const struct weft_transport *transport);
+
+/* The |deflate| of struct weft_topics_options, with a struct weft_transport_set as its context. */
+void weft__transport_topic_deflate(void *set, struct weft_ws_message *message);
+
 /* Ends it; harmless when it has ended. To be called in on_end at the latest. */
 void weft__transport_unsubscribe(struct weft_transport_subscription *subscription);
 
