@@ -48,10 +48,10 @@ static void fill_json(uint8_t *data, size_t len, uint64_t seed)
         uint64_t s = next_random(&seed);
         int n = snprintf(
             item, sizeof(item),
-            "{\"id\":%" PRIu64 ",\"type\":\"%s\",\"user\":\"u%04" PRIx64 "\",\"x\":%" PRIu64
-            ".%02" PRIu64 ",\"y\":%" PRIu64 ",\"tag\":\"%08" PRIx64 "\",\"state\":\"%s\"},",
-            r % 1000000, words[s & 7], (s >> 8) & 0xffff, (r >> 32) % 2000, (r >> 48) % 100,
-            (s >> 24) % 1000, (s >> 32) & 0xffffffff, words[(s >> 3) & 7]);
+            "{\"id\":%" PRIu64 ",\"type\":\"%s\",\"user\":\"u%07" PRIx64 "\",\"x\":%" PRIu64
+            ".%04" PRIu64 ",\"y\":%" PRIu64 ",\"tag\":\"%016" PRIx64 "\",\"state\":\"%s\"},",
+            r % 1000000, words[s & 7], (s >> 8) & 0xfffffff, (r >> 32) % 2000, (r >> 48) % 10000,
+            (s >> 24) % 100000, next_random(&seed), words[(s >> 3) & 7]);
         size_t part = WEFT_MIN((size_t)n, len - at);
         memcpy(data + at, item, part);
         at += part;

@@ -10,7 +10,7 @@
  *     its width    1         1           2           4            …
  *
  * A bucket answers with its largest value: never less than what was recorded, and more by less than
- * 1/128 (0.78 %). Minimum and maximum are kept exactly. Histograms of several threads are recorded
+ * 1/128 (0.78 %). The maximum is kept exactly. Histograms of several threads are recorded
  * apart and merged.
  *
  * **Thread:** one at a time.
