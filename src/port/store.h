@@ -26,6 +26,7 @@
 #include "base/slice.h"
 #include "port/exec.h"
 
+#include <stdatomic.h>
 #include <weft/err.h>
 
 enum {
@@ -148,6 +149,9 @@ struct weft_store {
     _Atomic uint64_t records; /* records appended */
     _Atomic uint64_t bytes;   /* bytes of those records */
     _Atomic uint64_t failed;  /* appends that ended with an error */
+    /* The last write was refused by the disk: full, read-only, broken. Any thread; whoever sends
+     * writers away because of it clears it from time to time, since only a write can. */
+    atomic_bool refusing;
 };
 
 static inline void weft__store_submit(struct weft_store *store, struct weft_store_request *request)

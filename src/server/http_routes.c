@@ -19,6 +19,7 @@ struct http_request {
     struct weft_conn *conn;
     const struct weft_http1_head *head;
     struct weft_slice path;
+    struct weft_slice query;
     bool head_only; /* HEAD: everything but the body */
 };
 
@@ -54,11 +55,91 @@ static void respond_text(const struct http_request *request, int status, struct 
 
 /* ---- Probes ---- */
 
+/* `?verbose` asks for the reasons, as JSON. */
+static bool wants_detail(const struct http_request *request)
+{
+    return weft__slice_eq_str(request->query, "verbose");
+}
+
+static void respond_json(const struct http_request *request, int status, struct weft_bytes *text)
+{
+    const struct weft_alloc *alloc = request->conn->worker->server->alloc;
+    struct weft_http_answer answer = {.status = status, .type = "application/json"};
+    struct weft_buf *body =
+        weft__bytes_error(text) ? NULL : weft__buf_new_copy(alloc, weft__bytes_slice(text));
+    weft__bytes_done(text);
+    if (body)
+        respond(request, &answer, weft__buf_slice(body), body);
+    else
+        respond_text(request, 503, WEFT_SLICE_LIT("out of memory\n"));
+    weft__buf_unref(body);
+}
+
+static void put_text(struct weft_json_writer *w, const char *name, const char *text)
+{
+    weft__json_key(w, name);
+    weft__json_put_str(w, text);
+}
+
+/* Whether the process does anything at all: one that does not has to be started anew. */
+static void route_health(const struct http_request *request)
+{
+    const struct weft_server *server = request->conn->worker->server;
+    bool alive = weft_server_is_alive(server);
+    if (!wants_detail(request)) {
+        respond_text(request, alive ? 200 : 503,
+                     alive ? WEFT_SLICE_LIT("ok\n") : WEFT_SLICE_LIT("stuck\n"));
+        return;
+    }
+    struct weft_bytes text;
+    struct weft_json_writer w;
+    weft__bytes_init(&text, server->alloc, SIZE_MAX);
+    weft__json_writer_init(&w, &text);
+    weft__json_begin_object(&w);
+    put_text(&w, "status", alive ? "ok" : "stuck");
+    weft__json_key(&w, "workers");
+    weft__json_begin_array(&w);
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        weft__json_begin_object(&w);
+        weft__json_key(&w, "silent_ms");
+        weft__json_put_u64(&w, weft__worker_silent_ms(server->workers[i]));
+        weft__json_end_object(&w);
+    }
+    weft__json_end_array(&w);
+    weft__json_end_object(&w);
+    respond_json(request, alive ? 200 : 503, &text);
+}
+
+/* Whether new clients should be sent here. */
 static void route_ready(const struct http_request *request)
 {
-    bool draining = atomic_load(&request->conn->worker->server->draining);
-    respond_text(request, draining ? 503 : 200,
-                 draining ? WEFT_SLICE_LIT("draining\n") : WEFT_SLICE_LIT("ready\n"));
+    struct weft_server *server = request->conn->worker->server;
+    bool draining = atomic_load(&server->draining);
+    bool writable = !atomic_load_explicit(&server->store->refusing, memory_order_relaxed);
+    const char *status = draining ? "draining" : writable ? "ready" : "store";
+    int code = draining || !writable ? 503 : 200;
+    if (!wants_detail(request)) {
+        respond_text(request, code,
+                     draining   ? WEFT_SLICE_LIT("draining\n")
+                     : writable ? WEFT_SLICE_LIT("ready\n")
+                                : WEFT_SLICE_LIT("the store refuses writes\n"));
+        return;
+    }
+    struct weft_bytes text;
+    struct weft_json_writer w;
+    weft__bytes_init(&text, server->alloc, SIZE_MAX);
+    weft__json_writer_init(&w, &text);
+    weft__json_begin_object(&w);
+    put_text(&w, "status", status);
+    weft__json_key(&w, "store");
+    weft__json_begin_object(&w);
+    put_text(&w, "name", server->store->name);
+    put_text(&w, "durability", server->store->durability);
+    weft__json_key(&w, "writable");
+    weft__json_put_bool(&w, writable);
+    weft__json_end_object(&w);
+    weft__json_end_object(&w);
+    respond_json(request, code, &text);
 }
 
 static void write_store(struct weft_bytes *out, struct weft_store *store)
@@ -97,6 +178,8 @@ static void route_metrics(const struct http_request *request)
     weft__bytes_init(&text, server->alloc, SIZE_MAX);
     weft__metrics_write(&text, server->metrics, server->worker_count);
     write_store(&text, server->store);
+    weft__metrics_write_one(&text, "weft_draining", "gauge", "1 while the server stops",
+                            atomic_load(&server->draining));
     if (server->tls)
         write_tls(&text, server->tls);
     weft__metrics_write_limits(&text, server->metrics, server->worker_count);
@@ -285,10 +368,9 @@ static void route_upgrade(const struct http_request *request)
 
 void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head)
 {
-    struct weft_slice query;
     struct http_request request = {.conn = conn, .head = head};
     bool upgrade = weft__ws_upgrade_wanted(head);
-    weft__http1_target_split(head->target, &request.path, &query);
+    weft__http1_target_split(head->target, &request.path, &request.query);
     request.head_only = weft__slice_eq_str(head->method, "HEAD");
     if (!upgrade)
         conn->worker->http++;
@@ -302,7 +384,7 @@ void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head
     } else if (!request.head_only && !weft__slice_eq_str(head->method, "GET")) {
         respond_text(&request, 405, WEFT_SLICE_LIT("only GET and HEAD are allowed\n"));
     } else if (weft__slice_eq_str(request.path, "/healthz")) {
-        respond_text(&request, 200, WEFT_SLICE_LIT("ok\n"));
+        route_health(&request);
     } else if (weft__slice_eq_str(request.path, "/readyz")) {
         route_ready(&request);
     } else if (weft__slice_eq_str(request.path, "/metrics")) {

@@ -350,9 +350,8 @@ int weft_server_is_alive(const struct weft_server *server)
 {
     if (!server->started)
         return 0;
-    uint64_t now_ns = weft__clock_now_ns();
     for (unsigned i = 0; i < server->worker_count; i++)
-        if (atomic_load(&server->workers[i]->beat_ns) + ALIVE_MS * WEFT_NS_PER_MS < now_ns)
+        if (weft__worker_silent_ms(server->workers[i]) > ALIVE_MS)
             return 0;
     return 1;
 }

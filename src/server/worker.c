@@ -92,11 +92,21 @@ static void end_of_tick(struct weft_loop_hook *hook)
                      worker->transports.stats.count == 0 && !weft__hub_busy(worker->hub));
 }
 
+/* While /readyz sends everybody away, nobody may write, which alone shows that the disk is well
+ * again: now and then it is given the benefit of the doubt. */
+static void forgive_store(struct weft_worker *worker)
+{
+    enum { FORGIVE_S = 10 };
+    if (worker->index == 0 && ++worker->seconds % FORGIVE_S == 0)
+        atomic_store_explicit(&worker->server->store->refusing, false, memory_order_relaxed);
+}
+
 static void second_passed(struct weft_timer *timer)
 {
     struct weft_worker *worker = WEFT_CONTAINER_OF(timer, struct weft_worker, second);
     uint64_t now_ns = weft__loop_now_ns(worker->loop);
     atomic_store(&worker->beat_ns, now_ns);
+    forgive_store(worker);
     weft__hub_tick(worker->hub, now_ns);
     weft__admission_tick(worker);
     weft__pressure_tick(worker);
@@ -383,6 +393,13 @@ int weft__worker_start(struct weft_worker *worker)
     int failed = pthread_create(&worker->thread, NULL, run, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed ? WEFT_ERR_SYSTEM : 0;
+}
+
+uint64_t weft__worker_silent_ms(const struct weft_worker *worker)
+{
+    uint64_t beat_ns = atomic_load(&worker->beat_ns);
+    uint64_t now_ns = weft__clock_now_ns();
+    return now_ns > beat_ns ? (now_ns - beat_ns) / WEFT_NS_PER_MS : 0;
 }
 
 void weft__worker_drain(struct weft_worker *worker)

@@ -61,6 +61,7 @@ struct weft_worker {
     uint64_t http;
     uint64_t timeouts;
     uint64_t sessions; /* for their names */
+    uint64_t seconds;  /* that |second| has fired */
 };
 
 /* A worker that does not run yet. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UNAVAILABLE (the loop asked
@@ -74,6 +75,9 @@ WEFT_MUST_USE int weft__worker_listen(struct weft_worker *worker);
 
 /* Starts its thread. **Errors:** WEFT_ERR_SYSTEM. */
 WEFT_MUST_USE int weft__worker_start(struct weft_worker *worker);
+
+/* How long ago its loop turned, in milliseconds, to about a second. Any thread. */
+uint64_t weft__worker_silent_ms(const struct weft_worker *worker);
 
 /* Begins to drain. Any thread, once. */
 void weft__worker_drain(struct weft_worker *worker);

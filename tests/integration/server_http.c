@@ -25,7 +25,11 @@ static void probes_and_metrics_answer(void **state)
     (void)state;
     expect("/healthz", "localhost", "HTTP/1.1 200", "\r\n\r\nok\n");
     expect("/readyz", "localhost", "HTTP/1.1 200", "\r\n\r\nready\n");
+    expect("/healthz?verbose", "localhost", "HTTP/1.1 200", "{\"status\":\"ok\",\"workers\":[{");
+    expect("/readyz?verbose", "localhost", "HTTP/1.1 200",
+           "{\"status\":\"ready\",\"store\":{\"name\":\"sqlite\",");
     expect("/metrics", "localhost", "HTTP/1.1 200", "# TYPE weft_connections gauge\n");
+    expect("/metrics", "localhost", "HTTP/1.1 200", "\nweft_draining 0\n");
     expect("/metrics", "localhost", "HTTP/1.1 200", "weft_store_commits_total ");
     expect("/nothing", "localhost", "HTTP/1.1 404", "not found");
     expect("/../etc/passwd", "localhost", "HTTP/1.1 404", "not found");

@@ -99,6 +99,7 @@ static void report_failure(struct weft_sqlite_store *store, int rc)
         weft__log(store->log, WEFT_LOG_ERROR, "store: cannot write: %s (%d: %s)",
                   sqlite3_errstr(rc), rc, sqlite3_errmsg(store->write_db.handle));
     store->failing = true;
+    atomic_store_explicit(&store->base.refusing, true, memory_order_relaxed);
 }
 
 static void report_success(struct weft_sqlite_store *store)
@@ -106,6 +107,7 @@ static void report_success(struct weft_sqlite_store *store)
     if (store->failing)
         weft__log(store->log, WEFT_LOG_INFO, "store: writes again");
     store->failing = false;
+    atomic_store_explicit(&store->base.refusing, false, memory_order_relaxed);
 }
 
 /* Ends everything of the batch that had gone well so far, and the snapshot under way. */
