@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parsing of options and their help text. */
 #include "args.h"
+#include "suggest.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ static void print_help(const struct args_command *command)
         char left[64];
         snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value ? " " : "",
                  option->value ? option->value : "");
-        printf("  %-26s %s", left, option->help);
+        printf("  %-28s %s", left, option->help);
         if (option->environment)
             printf(" [%s]", option->environment);
         printf("\n");
@@ -47,6 +48,16 @@ static int find(const struct args_command *command, const char *name, size_t len
     return -1;
 }
 
+static int unknown_option(const struct args_command *command, const char *written, size_t len)
+{
+    struct suggest suggest = {.name = written + 2, .len = len};
+    for (size_t i = 0; i < command->option_count; i++)
+        suggest_offer(&suggest, command->options[i].name);
+    if (suggest.best)
+        return args_fail(command, "unknown option '%s'; did you mean --%s?", written, suggest.best);
+    return args_fail(command, "unknown option '%s'", written);
+}
+
 /* Takes one option, which may take the next argument, too. */
 static int take_option(struct args *args, int argc, char **argv, int *at)
 {
@@ -56,7 +67,11 @@ static int take_option(struct args *args, int argc, char **argv, int *at)
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
     int place = find(command, name, len);
     if (place < 0)
-        return args_fail(command, "unknown option '%s'", argv[*at]);
+        return unknown_option(command, argv[*at], len);
+    if (args->given_count == ARGS_GIVEN_MAX)
+        return args_fail(command, "there are more than %d options", ARGS_GIVEN_MAX);
+    struct args_given *given = &args->given[args->given_count++];
+    *given = (struct args_given){.place = (size_t)place, .value = ""};
     if (!command->options[place].value) {
         if (equals)
             return args_fail(command, "--%.*s takes no value", (int)len, name);
@@ -69,7 +84,8 @@ static int take_option(struct args *args, int argc, char **argv, int *at)
         return args_fail(command, "--%.*s needs two arguments: %s", (int)len, name, value);
     if (!equals && *at + 1 + two >= argc)
         return args_fail(command, "--%s needs %s: %s", name, two ? "two values" : "a value", value);
-    args->values[place] = equals ? equals + 1 : argv[++*at];
+    given->value = equals ? equals + 1 : argv[++*at];
+    args->values[place] = given->value;
     if (two)
         args->seconds[place] = argv[++*at];
     return -1;

@@ -21,7 +21,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ARGS_OPTIONS_MAX = 32, ARGS_REST_MAX = 16, ARGS_USAGE = 2 /* exit status of wrong usage */ };
+enum {
+    ARGS_OPTIONS_MAX = 64,
+    ARGS_GIVEN_MAX = 128, /* options in one command line */
+    ARGS_REST_MAX = 16,
+    ARGS_USAGE = 2, /* exit status of wrong usage */
+};
 
 struct args_option {
     const char *name;        /* without the dashes */
@@ -41,8 +46,16 @@ struct args_command {
     size_t rest_max;
 };
 
+/* One option of the command line. */
+struct args_given {
+    size_t place; /* in the table */
+    const char *value;
+};
+
 struct args {
     const struct args_command *command;
+    struct args_given given[ARGS_GIVEN_MAX]; /* in order, repeated ones included */
+    size_t given_count;
     const char *values[ARGS_OPTIONS_MAX];  /* by place in the table; a switch has "" */
     const char *seconds[ARGS_OPTIONS_MAX]; /* of those that take two */
     const char *rest[ARGS_REST_MAX];

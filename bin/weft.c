@@ -26,6 +26,7 @@ static int cmd_version(int argc, char **argv)
 static const struct command COMMANDS[] = {
     {"dev", weft_cmd_dev, "start a development server with a page to try it"},
     {"serve", weft_cmd_serve, "start a server"},
+    {"config", weft_cmd_config, "print or check the configuration of a server"},
     {"call", weft_cmd_call, "call a method of a server"},
     {"doc", weft_cmd_doc, "look at documents of a server"},
     {"echo", weft_cmd_echo, "echo WebSocket messages, as server or client"},

@@ -21,7 +21,7 @@ endif()
 target_compile_options(weft_testlib PUBLIC
     $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 target_link_libraries(weft_testlib PUBLIC
-    weft_static weft_flags PkgConfig::WEFT_CMOCKA ${WEFT_LIBRARIES})
+    weft_bin weft_static weft_flags PkgConfig::WEFT_CMOCKA ${WEFT_LIBRARIES})
 
 # Tells the runner whether io_uring can be tested; it links nothing of weft.
 add_executable(uring_probe EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/tests/lib/probe/uring_probe.c")

@@ -47,6 +47,7 @@ missing_packages()
             has_module 'libisal >= 2.30' || echo libisal-dev
             has_module zlib || echo zlib1g-dev
             has_module 'sqlite3 >= 3.35' || echo libsqlite3-dev
+            has_module 'yaml-0.1 >= 0.2' || echo libyaml-dev
             has_command node || echo nodejs
             has_command npm || echo npm
             [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
