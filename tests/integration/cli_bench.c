@@ -367,6 +367,7 @@ static void answer(int fd, const uint8_t *request, size_t len)
 {
     struct weft_http1_head head;
     struct weft_ws_upgrade upgrade;
+    const struct weft_ws_deflate_params none = {0};
     struct weft_bytes out;
     size_t scanned = 0;
     int status;
@@ -374,7 +375,7 @@ static void answer(int fd, const uint8_t *request, size_t len)
         weft__ws_upgrade_check(&head, NULL, 0, &upgrade, &status))
         return;
     weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
-    if (!weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), NULL, 0))
+    if (!weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), &none, NULL, 0))
         write_all(fd, out.ptr, out.len);
     weft__bytes_done(&out);
 }
