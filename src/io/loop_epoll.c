@@ -175,7 +175,10 @@ static void tcp_ready(struct weft_tcp *tcp, uint32_t events)
 
 static void tcp_close(struct weft_tcp *tcp)
 {
-    /* Closing the descriptor takes it out of the set. */
+    /* Closing the descriptor takes it out of the set only if it is the last one: a child of a fork
+     * may hold another, and an event would then come for a connection that is freed. */
+    if (tcp->events)
+        (void)tcp_watch(tcp, 0);
     weft__tcp_finish(tcp);
 }
 
