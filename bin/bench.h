@@ -378,6 +378,8 @@ struct bench_conn {
     /* Slots: a message in flight has one, which says when it was sent or due. */
     uint64_t *times;
     uint32_t *free; /* rpc: ring of free slots; answers come in any order */
+    uint32_t put;   /* place of the next message in the ring of slots */
+    uint32_t get;   /* place of the oldest in flight; rpc: of the next slot that becomes free */
     uint64_t sent;
     uint64_t done;
     uint64_t due;      /* --rate: messages that are due, from the first on */

@@ -171,30 +171,59 @@ static uint64_t stamp(const struct bench_conn *conn, uint64_t number)
     return worker->now_ns;
 }
 
-/* Adds messages to |iov| from |count| on, as many as are wanted and fit. Returns the new count. */
+/* Takes the next slot for a message that is sent now. */
+static uint32_t take_slot(struct bench_conn *conn)
+{
+    uint32_t place = conn->put;
+    uint32_t slot = conn->free ? conn->free[place] : place;
+    conn->put = place + 1 == conn->images->count ? 0 : place + 1;
+    conn->times[slot] = stamp(conn, conn->sent);
+    conn->sent++;
+    conn->wanted--;
+    return slot;
+}
+
+/* Adds messages with the same frames: all in one slice. Returns the new count of slices. */
+static int add_alike(struct bench_conn *conn, int count)
+{
+    const struct bench_images *images = conn->images;
+    uint32_t run = WEFT_MIN(conn->wanted, images->count);
+    if (conn->worker->interval_ns > 0) {
+        for (uint32_t i = 0; i < run; i++)
+            (void)take_slot(conn);
+    } else {
+        /* The same for all at once: most of what this program does. */
+        uint64_t since_ns = stamp(conn, conn->sent);
+        uint32_t place = conn->put;
+        for (uint32_t i = 0; i < run; i++) {
+            conn->times[place] = since_ns;
+            place = place + 1 == images->count ? 0 : place + 1;
+        }
+        conn->put = place;
+        conn->sent += run;
+        conn->wanted -= run;
+    }
+    if (run)
+        conn->iov[count++] = (struct iovec){images->frames.ptr, images->offsets[run]};
+    return count;
+}
+
+/* Adds messages to |iov| from |count| on, as many as are wanted and fit: a slice for each run of
+ * neighbouring slots. Returns the new count of slices. */
 static int add_messages(struct bench_conn *conn, int count)
 {
     const struct bench_images *images = conn->images;
-    uint32_t first = UINT32_MAX;
-    uint32_t run = 0;
+    uint32_t behind = UINT32_MAX; /* the slot that would make the last run longer */
+    if (images->alike)
+        return add_alike(conn, count);
     while (conn->wanted) {
-        uint32_t place = (uint32_t)(conn->sent % images->count);
-        uint32_t slot = conn->free ? conn->free[place] : place;
-        bool joins = run && (images->alike || slot == first + run);
-        if (joins && images->alike && run == images->count)
-            joins = false;
-        if (!joins) {
-            if (count == BENCH_IOV_MAX)
-                break;
-            first = images->alike ? 0 : slot;
-            run = 0;
-            conn->iov[count++].iov_base = images->frames.ptr + images->offsets[first];
-        }
-        run++;
-        conn->iov[count - 1].iov_len = images->offsets[first + run] - images->offsets[first];
-        conn->times[slot] = stamp(conn, conn->sent);
-        conn->sent++;
-        conn->wanted--;
+        uint32_t slot = conn->free ? conn->free[conn->put] : conn->put;
+        if (slot != behind && count == BENCH_IOV_MAX)
+            break;
+        if (slot != behind)
+            conn->iov[count++] = (struct iovec){images->frames.ptr + images->offsets[slot], 0};
+        conn->iov[count - 1].iov_len += images->offsets[slot + 1] - images->offsets[slot];
+        behind = take_slot(conn) + 1;
     }
     return count;
 }
@@ -417,6 +446,7 @@ void bench_conn_start(struct bench_conn *conn)
     const struct bench_options *options = worker->options;
     WEFT_ASSERT(conn->state == BENCH_CLOSED);
     conn->sent = conn->done = conn->due = conn->checked = 0;
+    conn->put = conn->get = 0;
     conn->wanted = conn->answered = 0;
     conn->scanned = 0;
     conn->pong_due = conn->close_due = conn->replied = conn->closed_by_peer = false;

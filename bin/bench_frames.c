@@ -34,6 +34,8 @@ static size_t count_whole(const struct bench_frames *frames, const uint8_t *data
                 break;
             payload = (size_t)data[at + 2] << 8 | data[at + 3];
             head = 4;
+            if (payload <= SHORT_MAX) /* not the shortest form: refused below */
+                break;
         }
         if (payload > len - at - head)
             break;

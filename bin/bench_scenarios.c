@@ -78,12 +78,13 @@ static void echo_arrived(struct bench_conn *conn, uint32_t count)
     }
     /* All of a burst were sent at the same moment. */
     for (uint32_t left = count; left;) {
-        uint64_t since_ns = conn->times[conn->done % worker->options->depth];
+        uint64_t since_ns = conn->times[conn->get];
         uint32_t same = 0;
         do {
             same++;
-            conn->done++;
-        } while (same < left && conn->times[conn->done % worker->options->depth] == since_ns);
+            conn->get = conn->get + 1 == conn->images->count ? 0 : conn->get + 1;
+        } while (same < left && conn->times[conn->get] == since_ns);
+        conn->done += same;
         bench_worker_latency(worker, since_ns, same);
         left -= same;
     }
@@ -123,7 +124,9 @@ static void rpc_message(struct bench_conn *conn, unsigned opcode, struct weft_sl
         bench_worker_error(worker, BENCH_ERROR_ANSWER, "a call was answered with an error");
     bench_worker_latency(worker, conn->times[slot], 1);
     conn->times[slot] = 0;
-    conn->free[conn->done++ % options->depth] = (uint32_t)slot;
+    conn->free[conn->get] = (uint32_t)slot;
+    conn->get = conn->get + 1 == options->depth ? 0 : conn->get + 1;
+    conn->done++;
     conn->answered++;
 }
 
