@@ -67,6 +67,14 @@ missing_packages()
             clang_tool clang-format >/dev/null || echo clang-format-14
             clang_tool clang-tidy >/dev/null || echo clang-tidy-14
             ;;
+        bench)
+            has_command c++ || echo g++
+            has_command taskset || echo util-linux
+            has_command openssl || echo openssl
+            [ -e /usr/include/boost/beast.hpp ] || echo libboost-dev
+            has_module 'libwebsockets >= 4.1' || echo libwebsockets-dev
+            compgen -G '/usr/lib/*/libwebsockets-evlib_uv.so' >/dev/null || echo libwebsockets-evlib-uv
+            ;;
         *) die "unknown package group: $group" ;;
         esac
     done
