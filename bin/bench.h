@@ -92,6 +92,7 @@ struct bench_options {
     bool json;
     bool quiet;
     bool insecure;
+    bool raw; /* tcp://: no handshake; as many bytes come back as a frame has */
     bool rpc; /* messages are calls: rpc, or storm with --method */
     const char *ca;
     const char *method;
@@ -384,6 +385,7 @@ struct bench_conn {
     uint64_t done;
     uint64_t due;      /* --rate: messages that are due, from the first on */
     uint64_t checked;  /* --check: messages looked at */
+    size_t raw_bytes;  /* tcp://: that came of a message which is not complete */
     uint64_t start_ns; /* storm: due or begun */
     uint32_t answered; /* rpc: calls, within the bytes at hand */
     uint32_t wanted;   /* messages that may be sent now: slots are free for them */

@@ -57,7 +57,9 @@ void bench_conn_fail(struct bench_conn *conn, enum bench_error error, const char
 
 void bench_conn_close(struct bench_conn *conn)
 {
-    if (conn->state == BENCH_OPEN) {
+    if (conn->state == BENCH_OPEN && conn->worker->options->raw) {
+        end(conn, false);
+    } else if (conn->state == BENCH_OPEN) {
         conn->state = BENCH_CLOSING;
         conn->worker->open--;
         conn->close_due = true;
@@ -282,6 +284,18 @@ static bool start_request(struct bench_conn *conn)
     return conn->state == BENCH_HEAD;
 }
 
+/* The handshakes are over. */
+static void open_conn(struct bench_conn *conn)
+{
+    struct bench_worker *worker = conn->worker;
+    weft__loop_timer_stop(worker->loop, &conn->timer);
+    conn->state = BENCH_OPEN;
+    worker->open++;
+    bench_worker_settled(worker);
+    if (conn->state == BENCH_OPEN && worker->scenario->opened)
+        worker->scenario->opened(conn);
+}
+
 static void on_connected(struct weft_tcp *tcp, int err)
 {
     struct bench_conn *conn = conn_of(tcp);
@@ -295,6 +309,8 @@ static void on_connected(struct weft_tcp *tcp, int err)
             bench_conn_fail(conn, BENCH_ERROR_HANDSHAKE, "TLS cannot begin");
         else
             send_wire(conn);
+    } else if (conn->worker->options->raw) {
+        open_conn(conn);
     } else {
         (void)start_request(conn);
     }
@@ -325,12 +341,7 @@ static bool take_head(struct bench_conn *conn, uint8_t **data, size_t *len)
     *len -= (size_t)n - before;
     weft__bytes_done(&conn->in);
     weft__bytes_init(&conn->in, weft_alloc_default(), WEFT_HTTP1_HEAD_MAX);
-    weft__loop_timer_stop(worker->loop, &conn->timer);
-    conn->state = BENCH_OPEN;
-    worker->open++;
-    bench_worker_settled(worker);
-    if (conn->state == BENCH_OPEN && worker->scenario->opened)
-        worker->scenario->opened(conn);
+    open_conn(conn);
     return conn->state == BENCH_OPEN;
 }
 
@@ -372,6 +383,16 @@ static void on_control(void *ctx, unsigned opcode, struct weft_slice data)
     } else if (opcode == WEFT_WS_OPCODE_CLOSE) {
         conn->closed_by_peer = true;
     }
+}
+
+/* tcp://: |len| bytes of messages came, which are as long as those that were sent. */
+static void take_raw(struct bench_conn *conn, size_t len)
+{
+    size_t size = conn->images->offsets[1];
+    size_t have = conn->raw_bytes + len;
+    conn->raw_bytes = have % size;
+    if (conn->state == BENCH_OPEN && have >= size)
+        conn->worker->scenario->arrived(conn, (uint32_t)(have / size));
 }
 
 /* Takes |len| bytes of the stream, after TLS. False when the connection is gone. */
@@ -429,6 +450,8 @@ static void on_recv(struct weft_tcp *tcp, uint8_t *data, ptrdiff_t n)
         worker->stats.bytes_in += (uint64_t)n;
     if (worker->run->tls)
         received_secure(conn, data, (size_t)n);
+    else if (worker->options->raw)
+        take_raw(conn, (size_t)n);
     else
         (void)take(conn, data, (size_t)n);
     if (conn->closed_by_peer)
@@ -449,6 +472,7 @@ void bench_conn_start(struct bench_conn *conn)
     conn->put = conn->get = 0;
     conn->wanted = conn->answered = 0;
     conn->scanned = 0;
+    conn->raw_bytes = 0;
     conn->pong_due = conn->close_due = conn->replied = conn->closed_by_peer = false;
     for (uint32_t i = 0; conn->free && i < options->depth; i++) {
         conn->free[i] = i;

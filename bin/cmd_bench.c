@@ -183,16 +183,33 @@ static bool take_headers(const struct args *args, struct bench_options *options)
     return true;
 }
 
+/* "tcp://HOST:PORT" is taken as "ws://HOST:PORT" without the handshake. */
+static bool take_url(const char *text, struct bench_options *options)
+{
+    static const char scheme[] = "tcp://";
+    char url[WEFT_HOST_SIZE + 16];
+    const char *parsed = text;
+    options->url_text = text;
+    options->raw = strncmp(text, scheme, sizeof(scheme) - 1) == 0;
+    if (options->raw) {
+        int len = snprintf(url, sizeof(url), "ws://%s", text + sizeof(scheme) - 1);
+        parsed = (size_t)len < sizeof(url) ? url : "";
+    }
+    if (!weft__url_parse(parsed, &options->url))
+        return true;
+    (void)args_fail(&command,
+                    "'%s' is no URL to connect to: ws://HOST[:PORT]/PATH, wss://…, or "
+                    "tcp://HOST:PORT for a plain TCP echo",
+                    text);
+    return false;
+}
+
 static bool take_request(const struct args *args, struct bench_options *options)
 {
     struct weft_ws_request *request = &options->request;
     const char *protocol = args_get(args, "protocol", NULL);
-    options->url_text = args->rest[1];
-    if (weft__url_parse(options->url_text, &options->url)) {
-        (void)args_fail(&command, "'%s' is not a WebSocket URL: ws://HOST[:PORT]/PATH",
-                        options->url_text);
+    if (!take_url(args->rest[1], options))
         return false;
-    }
     request->host = weft__slice_str(options->url.authority);
     request->target = weft__slice_str(args_get(args, "path", options->url.target));
     if (!weft__http1_is_target(request->target))
@@ -247,6 +264,11 @@ static bool check_together(const struct args *args, struct bench_options *option
     uint64_t memory;
     if ((options->text || options->deflate) && args_has(args, "binary"))
         return bad("binary", "given without --text and --deflate");
+    if (options->raw && (options->check || options->deflate ||
+                         (options->scenario != BENCH_ECHO && options->scenario != BENCH_IDLE))) {
+        (void)args_fail(&command, "tcp:// is for echo and idle, without --check and --deflate");
+        return false;
+    }
     if (options->workers > options->connections)
         options->workers = options->connections;
     uint32_t first = options->connections / options->workers;

@@ -51,7 +51,10 @@ function installLocked() {
         readFileSync(stamp, 'utf8') === now)
         return;
     say('installing bun, deno and ws from npm');
-    prepare('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], peers);
+    // Not "npm ci": some mirrors lack the builds of deno for other platforms, and then the lock file
+    // cannot name them. The versions of what it names are those of the lock file all the same.
+    const flags = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
+    prepare('npm', ['install', ...flags], peers);
     mkdirSync(dirname(stamp), { recursive: true });
     writeFileSync(stamp, now);
 }
