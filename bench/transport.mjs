@@ -19,6 +19,7 @@ import { judge, printScenario, printTargets, summarize, WEFTS } from './transpor
 const run = promisify(execFile);
 const PEERS = Object.keys(SERVERS).filter((name) => !WEFTS.includes(name));
 const OUTPUT_MAX = 1 << 20;
+const QUIET_MS = 300;
 const SETTLING_CONNECTIONS = '50';
 
 /** The first two cores this process may use: one for the server, one for the load. */
@@ -30,6 +31,19 @@ function chooseCores() {
         return Array.from({ length: last - first + 1 }, (_, i) => first + i);
     });
     return { server: cores[0], load: cores[1] ?? cores[0], shared: cores.length < 2 };
+}
+
+/** Which share of their time the two cores were busy within |ms| in which nobody measures. */
+async function busyShare(cores, ms) {
+    const read = () => [cores.server, cores.load].map((core) => os.cpus()[core].times);
+    const before = read();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const shares = read().map((times, i) => {
+        const spent = (key) => times[key] - before[i][key];
+        const all = Object.keys(times).reduce((sum, key) => sum + spent(key), 0);
+        return all ? 1 - spent('idle') / all : 0;
+    });
+    return Math.max(...shares);
 }
 
 class Runner {
@@ -120,8 +134,10 @@ class Runner {
         const results = {};
         for (const name of names) if (name !== 'raw' || scenario.raw) results[name] = { runs: [] };
         const { rounds } = this.options;
+        let busy = 0;
         for (let round = 1; round <= rounds; round++) {
             this.progress(`${scenario.id}, round ${round} of ${rounds}`);
+            busy = Math.max(busy, await busyShare(this.cores, QUIET_MS));
             for (const [name, result] of Object.entries(results)) {
                 if (!result.problem) await this.turn(name, scenario, mode, result);
                 this.done++;
@@ -132,8 +148,8 @@ class Runner {
             delete result.server;
             if (!result.problem) result.summary = summarize(scenario, result.runs);
         }
-        printScenario(scenario, results);
-        return { title: scenario.title, servers: results };
+        printScenario(scenario, results, busy);
+        return { title: scenario.title, busy, servers: results };
     }
 
     async all(scenarios, names) {

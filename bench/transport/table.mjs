@@ -2,6 +2,9 @@
 // Medians, ratios, verdicts on targets, and how all of it is printed.
 import { METRICS, SCENARIOS } from './scenarios.mjs';
 
+/** With more of the cores' time taken by others, a table says so. */
+const BUSY_MOST = 0.05;
+
 export const WEFTS = ['weft-uring', 'weft-epoll'];
 
 export function median(values) {
@@ -49,7 +52,13 @@ function targetText(target, scenario) {
     return `${metric} ${bound}`;
 }
 
-/** [{ scenario, target, values: { weft: { value, verdict } } }] of what was measured. */
+/** A ratio of rates as the servers' CPU time gives it, which a slow generator does not spoil. */
+function rateByCpu(target, scenario, all, weftName) {
+    if (!target.of || (target.metric ?? scenario.shows[0]) !== 'rate') return undefined;
+    return 1 / ratio(all[scenario.id].servers, weftName, target.of, 'cpu');
+}
+
+/** [{ scenario, target, values: { weft: { value, byCpu, verdict } } }] of what was measured. */
 export function judge(all) {
     const measured = SCENARIOS.filter(({ id }) => all[id]);
     return measured.flatMap((scenario) => scenario.targets.map((target) => ({
@@ -57,7 +66,8 @@ export function judge(all) {
         target: targetText(target, scenario),
         values: Object.fromEntries(WEFTS.filter((name) => all[scenario.id].servers[name]).map((name) => {
             const value = targetValue(target, scenario, all, name);
-            return [name, { value, verdict: verdict(value, target) }];
+            const byCpu = rateByCpu(target, scenario, all, name);
+            return [name, { value, byCpu, verdict: verdict(value, target) }];
         })),
     })));
 }
@@ -80,12 +90,15 @@ function loadBound(runs) {
         median(runs.map((run) => run.messages_per_s * run.server_cpu_ns_per_message / 1e9)) < 0.9;
 }
 
-/** The table of one scenario; |results| by server: { runs, summary } or { problem }. */
-export function printScenario(scenario, results) {
+/** The table of one scenario; |results| by server: { runs, summary } or { problem }; |busy|: the share
+ *  of time that other programs took from the two cores, at worst. */
+export function printScenario(scenario, results, busy) {
     const ours = WEFTS.filter((name) => results[name]?.summary);
     const [main] = scenario.shows;
     const ratioTitles = ours.map((name) => `${name.slice('weft-'.length)} ÷`);
-    console.log(`\n${scenario.title}`);
+    const disturbed = busy > BUSY_MOST
+        ? `  (! ${Math.round(busy * 100)} % of the cores' time went elsewhere: trust CPU ns, if anything)` : '';
+    console.log(`\n${scenario.title}${disturbed}`);
     console.log(cells('', [...scenario.shows.map((metric) => METRICS[metric].title), 'spread', ...ratioTitles,
                            ...(main === 'rate' ? ratioTitles.map((title) => `${title} CPU`) : [])]));
     for (const [name, { summary, runs, problem }] of Object.entries(results)) {
@@ -105,10 +118,13 @@ export function printScenario(scenario, results) {
 
 export function printTargets(judged) {
     if (judged.length === 0) return;
-    console.log('\nTargets (ratios are weft ÷ the peer, medians of this run)');
+    console.log('\nTargets: weft ÷ the peer, medians of this run; in brackets the same by CPU time a message');
     for (const { scenario, target, values } of judged) {
-        const verdicts = Object.entries(values).map(([name, { value, verdict: said }]) =>
-            `${name.slice('weft-'.length)} ${number(value)} ${said}`);
-        console.log(`  ${scenario.padEnd(18)}${target.padEnd(36)}${verdicts.join('   ')}`);
+        const verdicts = Object.entries(values).map(([name, { value, byCpu, verdict: said }]) => {
+            const shown = value < 10 ? value.toFixed(3) : number(value);
+            const beside = byCpu === undefined || said === 'not measured' ? '' : ` (CPU ${byCpu.toFixed(3)})`;
+            return `${name.slice('weft-'.length)} ${shown} ${said}${beside}`.padEnd(36);
+        });
+        console.log(`  ${scenario.padEnd(18)}${target.padEnd(38)}${verdicts.join('').trimEnd()}`);
     }
 }
