@@ -13,3 +13,10 @@ foreach(source IN LISTS weft_bench_sources)
     target_link_libraries(bench-${name} PRIVATE weft_static weft_flags ${WEFT_LIBRARIES})
     add_dependencies(benches bench-${name})
 endforeach()
+
+# libdeflate is compared with where it is installed; nothing else uses it.
+pkg_check_modules(WEFT_LIBDEFLATE IMPORTED_TARGET libdeflate)
+if(WEFT_LIBDEFLATE_FOUND AND TARGET bench-deflate)
+    target_compile_definitions(bench-deflate PRIVATE BENCH_LIBDEFLATE=1)
+    target_link_libraries(bench-deflate PRIVATE PkgConfig::WEFT_LIBDEFLATE)
+endif()

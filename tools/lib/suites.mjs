@@ -11,6 +11,7 @@ const THREADED = ['base', 'io', 'server', 'client', 'store', 'hub', 'bus'];
 /** Sanitizers make programs slower; the limits are for the slowest machine we use. */
 const UNIT_TIMEOUT_MS = 60_000;
 const INTEGRATION_TIMEOUT_MS = 120_000;
+const CONFORMANCE_TIMEOUT_MS = 300_000;
 const TS_TIMEOUT_MS = 300_000;
 
 /** The C tests of the sources, so that one that was not built is a failure and not an absence. */
@@ -98,27 +99,30 @@ function toolSuite(root) {
     return { title: 'build tools', tests, parallel: 2 };
 }
 
-/** The WebSocket case list, judged in both roles on every loop that is there, plain and encrypted. */
+/** The WebSocket case list, judged in both roles on every loop that is there, plain and encrypted;
+ *  and compression with a peer that is not ours. */
 function conformanceSuite(root, build, uring) {
     const loops = uring.available ? ['epoll', 'uring'] : ['epoll'];
+    const list = 'websocket.mjs';
     const runs = loops.flatMap((loop) => [
-        { name: `conformance/websocket-${loop}`, args: ['--loop', loop] },
-        { name: `conformance/websocket-tls-${loop}`, args: ['--loop', loop, '--tls'] },
+        { name: `websocket-${loop}`, script: list, args: ['--loop', loop] },
+        { name: `websocket-tls-${loop}`, script: list, args: ['--loop', loop, '--tls'] },
+        { name: `peer-${loop}`, script: 'peer.mjs', args: ['--loop', loop] },
     ]);
     /* The last group once more, with contexts that are kept. */
-    runs.push({ name: 'conformance/takeover', args: ['--case', '13.', '--deflate', 'takeover'] });
-    const tests = runs.map(({ name, args }) => ({
-        name,
+    runs.push({ name: 'takeover', script: list, args: ['--case', '13.', '--deflate', 'takeover'] });
+    const tests = runs.map(({ name, script, args }) => ({
+        name: `conformance/${name}`,
         command: process.execPath,
         args: [
-            join(root, 'tests/conformance/websocket.mjs'),
+            join(root, 'tests/conformance', script),
             '--binary',
             join(build, 'bin', 'weft'),
             ...args,
         ],
         exists: existsSync(join(build, 'bin', 'weft')),
         cwd: root,
-        timeoutMs: INTEGRATION_TIMEOUT_MS,
+        timeoutMs: CONFORMANCE_TIMEOUT_MS,
         sanitizer: sanitizerOf(build),
         env: {},
     }));
