@@ -144,3 +144,31 @@ test("a document stays as it was over a restart, and so does one's own numbering
   await a.synced();
   assert.equal((await open("restart")).value, "one two");
 });
+
+test("no call fails over a drain and a restart, and nobody counts it as a failure", async () => {
+  const client = connect();
+  const replica = await client.open("drained", text).ready();
+  const tries: number[] = [];
+  client.on("status", (status) => status.kind === "waiting" && tries.push(status.tries));
+  const slow = client.call("demo.sleep", [600]);
+  let calling = true;
+  let count = 0;
+  const calls = (async () => {
+    for (; calling; count++) {
+      assert.deepEqual(await client.call("demo.echo", [count]), [count]);
+      type(replica, replica.value.length, "x");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await server.drain();
+  await server.restart();
+  assert.equal(await slow, null);
+  client.retryNow();
+  await until(() => client.status.kind === "open", 10_000);
+  calling = false;
+  await calls;
+  await replica.synced();
+  assert.equal(replica.value, "x".repeat(count));
+  assert.equal(tries[0], 0);
+});

@@ -143,6 +143,56 @@ test("the server's wish for a later return is kept", async () => {
   assert.equal(client.status.kind === "waiting" && client.status.retryInMs, 3187);
 });
 
+test("an announced end is no failure: what runs is answered, what comes later waits", async () => {
+  const { clock, network, client } = world();
+  network.link.greet();
+  const first = network.link;
+  const running = client.call("running");
+  const crossed = client.call("crossed");
+  first.say({ method: "$/goaway", params: { reason: "drain", grace_ms: 1000, reconnect_after_ms: 700 } });
+  const late = client.call("late");
+  assert.equal(first.last("late"), undefined);
+  const refusal = { code: "unavailable", executed: "no", reason: "weft.draining" };
+  first.say({ id: first.last("crossed")?.["id"], error: { code: -32014, message: "stopping", data: refusal } });
+  first.say({ id: first.last("running")?.["id"], result: 1 });
+  assert.equal(await running, 1);
+  const waits: [number, number][] = [];
+  client.on("status", (status) => status.kind === "waiting" && waits.push([status.retryInMs, status.tries]));
+  first.handlers.onClose(1001, "shutting down");
+  assert.deepEqual(waits, [[700, 0]]);
+  await clock.advance(699);
+  assert.equal(network.links.length, 1);
+  await clock.advance(1);
+  network.link.greet();
+  for (const method of ["crossed", "late"]) {
+    network.link.say({ id: network.link.last(method)?.["id"], result: method });
+  }
+  assert.deepEqual(await Promise.all([crossed, late]), ["crossed", "late"]);
+});
+
+test("a document stays live through an announced end and goes on with the next connection", async () => {
+  const { clock, network, client } = world();
+  const replica = client.open("d", text);
+  const states: string[] = [];
+  network.link.greet();
+  replica.on("state", ({ kind }) => states.push(kind));
+  const opened = { doc: "d", epoch: "e", type: "text", version: 0, applied: 0, snapshot: "" };
+  network.link.say({ id: network.link.last("doc.open")?.["id"], result: opened });
+  await settle();
+  network.link.say({ method: "$/goaway", params: { reason: "drain", reconnect_after_ms: 10 } });
+  replica.edit(["x"]);
+  await settle();
+  assert.equal(network.link.last("doc.submit"), undefined);
+  assert.deepEqual(states, ["live"]);
+  network.link.handlers.onClose(1001, "");
+  await clock.advance(10);
+  network.link.greet();
+  network.link.say({ id: network.link.last("doc.open")?.["id"], result: opened });
+  await settle();
+  assert.deepEqual((network.link.last("doc.submit")?.["params"] as { op: unknown }).op, ["x"]);
+  client.close();
+});
+
 test("calls wait for the connection, are answered in any order, and once", async () => {
   const { network, client } = world();
   const [a, b] = [client.call("m", { n: 1 }), client.call("m", [2])];

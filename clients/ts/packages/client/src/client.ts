@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The client: composes connection, calls and documents. */
 import { CallTable } from "./connection/calls.js";
-import type { CallOptions } from "./connection/calls.js";
+import type { CallOptions, InnerCallOptions } from "./connection/calls.js";
 import { Connection } from "./connection/connection.js";
 import type { ConnectionStatus } from "./connection/status.js";
 import type { DocumentPeer } from "./doc/peer.js";
@@ -77,7 +77,7 @@ export class WeftClient extends Emitter<ClientEvents> {
       clock,
       random,
       messageBytes: () => this.#messageBytes(),
-      call: (method, params, call) => this.call(method, params, call),
+      call: (method, params, call) => this.#call(method, params, { ...call, here: true }),
       notify: (method, params) => this.notify(method, params),
       watchLiveness: (on) => this.#connection.watchClosely((this.#watchers += on ? 1 : -1) > 0),
     };
@@ -87,6 +87,7 @@ export class WeftClient extends Emitter<ClientEvents> {
       { transport, clock, random, hello },
       {
         statusChanged: (status) => this.#statusChanged(status),
+        leaving: () => this.#calls.leave(),
         received: (message) => this.#received(message),
       },
     );
@@ -100,7 +101,8 @@ export class WeftClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Calls a method of the server's. Without a connection the call waits for one.
+   * Calls a method of the server's. Without a connection, or when the server is about to end this
+   * one, the call waits for the next.
    * Errors: rejects with WeftError; `unavailable` when the connection is cut before the answer.
    * @param method the method's name
    * @param params its parameters: a JSON object or array
@@ -108,8 +110,7 @@ export class WeftClient extends Emitter<ClientEvents> {
    * @returns the result as the server sent it, unchecked
    */
   call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
-    if (this.status.kind === "closed") return Promise.reject(closedError(this.status.error));
-    return this.#calls.call(method, params, { timeoutMs: this.#callTimeoutMs, ...options });
+    return this.#call(method, params, options);
   }
 
   /**
@@ -174,6 +175,11 @@ export class WeftClient extends Emitter<ClientEvents> {
   close(): void {
     for (const replica of [...this.#replicas.values()]) replica.close();
     this.#connection.close();
+  }
+
+  #call(method: string, params: unknown, options: InnerCallOptions): Promise<unknown> {
+    if (this.status.kind === "closed") return Promise.reject(closedError(this.status.error));
+    return this.#calls.call(method, params, { timeoutMs: this.#callTimeoutMs, ...options });
   }
 
   #messageBytes(): number {

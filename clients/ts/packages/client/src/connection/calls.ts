@@ -5,6 +5,12 @@ import type { IncomingAnswer } from "../protocol/jsonrpc.js";
 import { writeCall, writeNotification } from "../protocol/jsonrpc.js";
 import type { Clock, Timer } from "../util/clock.js";
 
+/** How the client makes a call. */
+export interface InnerCallOptions extends CallOptions {
+  /** The call makes sense on this connection only: it never waits for the next one. */
+  readonly here?: boolean;
+}
+
 /** How a call is made. */
 export interface CallOptions {
   /** Cancels the call: it rejects with `canceled`, and the server is told. */
@@ -19,16 +25,30 @@ export interface PendingCall {
   readonly params: unknown;
   /** The moment by which it must be answered, on the clock; Infinity for none. */
   readonly deadline: number;
+  /** Whether it may be sent on this connection alone. */
+  readonly here: boolean;
   /** Its id once it was sent. */
   id: number | null;
   settle(outcome: { result: unknown } | { error: WeftError }): void;
 }
 
-/** The calls of one client, sent and waiting. */
+/** The reason of a server that stops, in an error that says so: the call was not executed. */
+const draining = "weft.draining";
+
+/**
+ * The calls of one client, sent and waiting.
+ *
+ * When the server has announced the end of the connection (`$/goaway`), what was sent is still
+ * answered; what is called from then on, and what the server refuses because it came too late, waits
+ * for the next connection.
+ */
 export class CallTable {
   readonly #clock: Clock;
   readonly #sent = new Map<number, PendingCall>();
   readonly #waiting = new Set<PendingCall>();
+  /** Those that end with this connection and are not sent on it any more. */
+  readonly #stranded = new Set<PendingCall>();
+  #leaving = false;
   #nextId = 1;
   #send: ((text: string) => void) | null = null;
 
@@ -43,8 +63,8 @@ export class CallTable {
    * @param options time limit and cancellation
    * @returns the result; rejects with WeftError
    */
-  call(method: string, params: unknown, options: CallOptions): Promise<unknown> {
-    const { signal, timeoutMs = 0 } = options;
+  call(method: string, params: unknown, options: InnerCallOptions): Promise<unknown> {
+    const { signal, timeoutMs = 0, here = false } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(new WeftError("canceled", "canceled before it was sent", { executed: "no" }));
@@ -55,6 +75,7 @@ export class CallTable {
         method,
         params,
         deadline: timeoutMs > 0 ? this.#clock.now() + timeoutMs : Infinity,
+        here,
         id: null,
         settle: (outcome) => {
           timer?.cancel();
@@ -69,9 +90,18 @@ export class CallTable {
         const late = `no answer to ${method} within ${timeoutMs} ms`;
         timer = this.#clock.after(timeoutMs, () => this.#giveUp(call, "deadline_exceeded", late));
       }
-      if (this.#send === null) this.#waiting.add(call);
+      if (this.#send === null || this.#leaving) this.#postpone(call);
       else this.#transmit(call, this.#send);
     });
+  }
+
+  /** The server announced the end of this connection: nothing more is sent on it. */
+  leave(): void {
+    this.#leaving = this.#send !== null;
+  }
+
+  #postpone(call: PendingCall): void {
+    (call.here && this.#leaving ? this.#stranded : this.#waiting).add(call);
   }
 
   /** The connection is open: sends what waited, in order. */
@@ -85,10 +115,15 @@ export class CallTable {
   /** The connection is gone: what was sent fails, what waits goes on waiting. */
   cut(): void {
     this.#send = null;
+    this.#leaving = false;
+    const stranded = [...this.#stranded];
+    this.#stranded.clear();
     const sent = [...this.#sent.values()];
     this.#sent.clear();
     const error = new WeftError("unavailable", "the connection was lost before the answer came");
     for (const call of sent) call.settle({ error });
+    const unsent = new WeftError("unavailable", "the server was stopping", { executed: "no" });
+    for (const call of stranded) call.settle({ error: unsent });
   }
 
   /** The client is closed: everything fails. */
@@ -104,7 +139,14 @@ export class CallTable {
     if (typeof answer.id !== "number") return;
     const call = this.#sent.get(answer.id);
     this.#sent.delete(answer.id);
-    call?.settle(answer.outcome);
+    if (call === undefined) return;
+    // It crossed with the announcement. Not executed means that sending it again is safe.
+    if (this.#leaving && "error" in answer.outcome && isTooLate(answer.outcome.error)) {
+      call.id = null;
+      this.#postpone(call);
+    } else {
+      call.settle(answer.outcome);
+    }
   }
 
   #transmit(call: PendingCall, send: (text: string) => void): void {
@@ -119,7 +161,12 @@ export class CallTable {
   #giveUp(call: PendingCall, code: "canceled" | "deadline_exceeded", message: string): void {
     const sent = call.id !== null && this.#sent.delete(call.id);
     this.#waiting.delete(call);
+    this.#stranded.delete(call);
     if (sent) this.#send?.(writeNotification("$/cancel", { id: call.id }));
     call.settle({ error: new WeftError(code, message, { executed: sent ? "unknown" : "no" }) });
   }
+}
+
+function isTooLate(error: WeftError): boolean {
+  return error.reason === draining && error.executed === "no";
 }

@@ -6,6 +6,9 @@
  *         ▲  └──────────┐                │ cut
  *         └── timer ── waiting ◀─────────┘        closed: by close(), or refused for good
  *
+ * A server that stops says so first (`$/goaway`): the connection stays open until it is closed, and
+ * the next attempt comes when the server asked for it, which is no failure.
+ *
  * Only this file decides when to connect; what is sent and received is the client's business.
  */
 import { WeftError } from "../errors.js";
@@ -22,6 +25,8 @@ import type { ConnectionStatus, SessionInfo } from "./status.js";
 export interface ConnectionHost {
   /** The status changed. */
   statusChanged(status: ConnectionStatus): void;
+  /** The server announced the end of the connection: nothing should be begun on it any more. */
+  leaving(): void;
   /** A message other than the greeting's answer arrived. */
   received(message: Incoming): void;
 }
@@ -41,6 +46,8 @@ const helloMs = 10_000;
 const stableMs = 5000;
 /** Refusals after which trying again is pointless. */
 const final = new Set(["unauthenticated", "permission_denied", "unimplemented", "failed_precondition"]);
+/** The longest delay that a server may ask for, in milliseconds. */
+const goawayMaxMs = 300_000;
 /** The greeting's id; calls count from 1. */
 const helloId = 0;
 
@@ -129,7 +136,8 @@ export class Connection {
       this.#transport?.send(writeNotification("$/pong"));
     } else if (message.method === "$/goaway") {
       const after = isObject(message.params) ? message.params["reconnect_after_ms"] : undefined;
-      this.#goawayMs = typeof after === "number" && after >= 0 ? after : null;
+      this.#goawayMs = typeof after === "number" && after >= 0 ? Math.min(after, goawayMaxMs) : null;
+      if (this.#status.kind === "open") this.#host.leaving();
     } else if (message.method !== "$/pong") {
       this.#host.received(message);
     }
@@ -174,8 +182,9 @@ export class Connection {
       return;
     }
     const retryInMs = this.#goawayMs ?? error.retryAfterMs ?? backoffMs(random, this.#tries);
+    if (this.#goawayMs === null) this.#tries++;
     this.#goawayMs = null;
-    const tries = ++this.#tries;
+    const tries = this.#tries;
     this.#timer = clock.after(retryInMs, () => this.connect());
     this.#setStatus({ kind: "waiting", retryInMs, tries, error });
   }

@@ -54,6 +54,11 @@ export class RealServer {
     await this.#end("SIGKILL");
   }
 
+  /** Ends the server politely: it drains. */
+  async drain(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
   /** Ends the server politely and removes its data. */
   async stop(): Promise<void> {
     await this.#end("SIGTERM");
