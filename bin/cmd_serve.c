@@ -21,13 +21,18 @@ static void write_log(void *ctx, int level, const char *line)
     fprintf(stderr, "%s.%03ldZ %s %s\n", when, now.tv_nsec / 1000000, levels[level & 3], line);
 }
 
+/* What is asked of a command, and is no setting. */
+static const struct args_option EXTRA[] = {
+    {"takeover", NULL, NULL, "take over from the process that serves the same data folder"},
+};
+
 static int start(const char *name, const char *summary, int argc, char **argv, bool development)
 {
     struct config_args table;
     struct config config;
     struct args args;
     config_init(&config);
-    if (!config_args_init(&table, NULL, 0)) {
+    if (!config_args_init(&table, EXTRA, sizeof(EXTRA) / sizeof(EXTRA[0]))) {
         fprintf(stderr, "weft %s: out of memory\n", name);
         config_args_done(&table);
         config_done(&config);
@@ -46,8 +51,10 @@ static int start(const char *name, const char *summary, int argc, char **argv, b
     if (status < 0) {
         config.options.development = development;
         config.options.log = write_log;
-        const struct serve_lifecycle lifecycle = {
-            .command = name, .options = &config.options, .open_to_others = config.open_to_others};
+        const struct serve_lifecycle lifecycle = {.command = name,
+                                                  .options = &config.options,
+                                                  .open_to_others = config.open_to_others,
+                                                  .takeover = args_has(&args, "takeover")};
         status = serve_lifecycle_run(&lifecycle);
     }
     config_done(&config);

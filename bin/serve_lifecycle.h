@@ -7,8 +7,8 @@
  *                        │ ▲                             └── a second one ─► exit at once
  *                        └─┴── SIGHUP: reload
  *
- * Listening sockets that the service manager opened (systemd.h) are used instead of
- * options.listen.
+ * Listening sockets that the service manager opened (systemd.h), or that the process which serves
+ * the same data folder hands over (takeover.h), are used instead of options.listen.
  */
 #ifndef WEFT_BIN_SERVE_LIFECYCLE_H
 #define WEFT_BIN_SERVE_LIFECYCLE_H
@@ -19,6 +19,7 @@
 struct serve_lifecycle {
     const char *command;                       /* "serve", for messages */
     const struct weft_server_options *options; /* operations.listen_fds are set in here */
+    bool takeover; /* takes over from the process that serves the data folder, if there is one */
     bool open_to_others; /* sockets handed over may be reached from other machines */
 };
 

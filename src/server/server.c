@@ -304,7 +304,11 @@ int weft_server_start(struct weft_server *server)
     if (server->started)
         return WEFT_ERR_STATE;
     int err = listen_all(server);
-    /* Without threads the loops never ran: what is open is closed by weft_server_stop. */
+    if (err)
+        return err; /* Without threads the loops never ran: weft_server_free closes what is open. */
+    server->started = true; /* The first worker may be asked before the last one runs. */
+    for (unsigned i = 0; i < server->worker_count; i++)
+        weft__worker_beat(server->workers[i]);
     for (unsigned i = 0; !err && i < server->worker_count; i++) {
         err = weft__worker_start(server->workers[i]);
         WEFT_ASSERT(err == 0 || i == 0); /* Half a server would own documents it cannot reach. */

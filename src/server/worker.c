@@ -384,7 +384,6 @@ static void *run(void *arg)
 
 int weft__worker_start(struct weft_worker *worker)
 {
-    atomic_store(&worker->beat_ns, weft__clock_now_ns());
     /* Signals are for the main thread: workers block them all. */
     sigset_t all;
     sigset_t before;
@@ -393,6 +392,11 @@ int weft__worker_start(struct weft_worker *worker)
     int failed = pthread_create(&worker->thread, NULL, run, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed ? WEFT_ERR_SYSTEM : 0;
+}
+
+void weft__worker_beat(struct weft_worker *worker)
+{
+    atomic_store(&worker->beat_ns, weft__clock_now_ns());
 }
 
 uint64_t weft__worker_silent_ms(const struct weft_worker *worker)

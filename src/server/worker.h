@@ -76,6 +76,9 @@ WEFT_MUST_USE int weft__worker_listen(struct weft_worker *worker);
 /* Starts its thread. **Errors:** WEFT_ERR_SYSTEM. */
 WEFT_MUST_USE int weft__worker_start(struct weft_worker *worker);
 
+/* It is about to be started: counts as a turn of its loop. */
+void weft__worker_beat(struct weft_worker *worker);
+
 /* How long ago its loop turned, in milliseconds, to about a second. Any thread. */
 uint64_t weft__worker_silent_ms(const struct weft_worker *worker);
 
