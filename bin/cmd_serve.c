@@ -2,23 +2,34 @@
 /* `weft dev` and `weft serve`: from the configuration to a serving process. */
 #include "commands.h"
 #include "config_args.h"
+#include "log_writer.h"
 #include "serve_lifecycle.h"
 
 #include <stdio.h>
-#include <time.h>
+#include <unistd.h>
 #include <weft/server.h>
 
-static void write_log(void *ctx, int level, const char *line)
+/* Serves with what |config| says; log lines go to standard error through a thread of their own. */
+static int serve(const char *name, struct config *config, bool development, bool takeover)
 {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    struct timespec now;
-    struct tm utc;
-    char when[32];
-    (void)ctx;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &utc);
-    fprintf(stderr, "%s.%03ldZ %s %s\n", when, now.tv_nsec / 1000000, levels[level & 3], line);
+    struct weft_server_options *options = &config->options;
+    struct log_writer *log;
+    if (log_writer_new(STDERR_FILENO, options->log_format, &log)) {
+        fprintf(stderr, "weft %s: out of memory\n", name);
+        return 1;
+    }
+    options->development = development;
+    options->log = log_writer_write;
+    options->log_ctx = log;
+    const struct serve_lifecycle lifecycle = {
+        .command = name,
+        .options = options,
+        .open_to_others = config->open_to_others,
+        .takeover = takeover,
+    };
+    int status = serve_lifecycle_run(&lifecycle);
+    log_writer_free(log);
+    return status;
 }
 
 /* What is asked of a command, and is no setting. */
@@ -48,15 +59,8 @@ static int start(const char *name, const char *summary, int argc, char **argv, b
     int status = args_parse(&args, argc, argv, &command);
     if (status < 0)
         status = config_from_args(&config, &table, &args);
-    if (status < 0) {
-        config.options.development = development;
-        config.options.log = write_log;
-        const struct serve_lifecycle lifecycle = {.command = name,
-                                                  .options = &config.options,
-                                                  .open_to_others = config.open_to_others,
-                                                  .takeover = args_has(&args, "takeover")};
-        status = serve_lifecycle_run(&lifecycle);
-    }
+    if (status < 0)
+        status = serve(name, &config, development, args_has(&args, "takeover"));
     config_done(&config);
     config_args_done(&table);
     return status;

@@ -30,9 +30,9 @@ static struct weft_document *loading(struct weft_store_request *request)
 static void load_failed(struct weft_document *document, int err, const char *what)
 {
     document->load.result = err;
-    weft__log(document->hub->options.log, WEFT_LOG_ERROR, "document %.*s: %s: %s",
-              (int)document->key.name_len, (const char *)weft__doc_key_name(&document->key).ptr,
-              what, weft_err_message(err));
+    WEFT_LOG(document->hub->options.log, WEFT_LOG_ERROR, "doc.load_failed",
+             weft__log_slice("doc", weft__doc_key_name(&document->key)),
+             weft__log_str("what", what), weft__log_str("error", weft_err_message(err)));
     /* Nobody may go on with a state that cannot be proved; who still wants it opens it again. */
     weft__document_close_all(document, "moved", true);
     document->state = WEFT_DOC_STATE_FAILED;
@@ -205,10 +205,8 @@ static void snapshot_read(struct weft_store_request *request)
     if (!err) {
         read_tail(document);
     } else if (err == WEFT_ERR_CORRUPT && document->stored.oldest == 0) {
-        weft__log(document->hub->options.log, WEFT_LOG_WARN,
-                  "document %.*s: damaged snapshot; reading the whole log",
-                  (int)document->key.name_len,
-                  (const char *)weft__doc_key_name(&document->key).ptr);
+        WEFT_LOG(document->hub->options.log, WEFT_LOG_WARN, "doc.snapshot_damaged",
+                 weft__log_slice("doc", weft__doc_key_name(&document->key)));
         start_empty(document);
     } else {
         load_failed(document, err, "the snapshot");

@@ -12,9 +12,9 @@ static void stored(struct weft_store_request *request)
     weft__bytes_done(&document->snapshot_value);
     /* The log has everything: a snapshot that failed is tried again after as many operations. */
     if (request->result)
-        weft__log(document->hub->options.log, WEFT_LOG_WARN, "document %.*s: snapshot: %s",
-                  (int)document->key.name_len, (const char *)weft__doc_key_name(&document->key).ptr,
-                  weft_err_message(request->result));
+        WEFT_LOG(document->hub->options.log, WEFT_LOG_WARN, "doc.snapshot_failed",
+                 weft__log_slice("doc", weft__doc_key_name(&document->key)),
+                 weft__log_str("error", weft_err_message(request->result)));
 }
 
 /* Writes the value; empty when out of memory. */

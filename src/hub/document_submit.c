@@ -273,9 +273,9 @@ static void appended(struct weft_store_request *request)
     document->append_busy = false;
     document->used_ns = weft__clock_monotonic_ns(document->hub->options.clock);
     if (request->result) {
-        weft__log(document->hub->options.log, WEFT_LOG_ERROR, "document %.*s: append: %s",
-                  (int)document->key.name_len, (const char *)weft__doc_key_name(&document->key).ptr,
-                  weft_err_message(request->result));
+        WEFT_LOG(document->hub->options.log, WEFT_LOG_ERROR, "doc.append_failed",
+                 weft__log_slice("doc", weft__doc_key_name(&document->key)),
+                 weft__log_str("error", weft_err_message(request->result)));
         weft__document_reload(document);
         return;
     }

@@ -157,8 +157,8 @@ static int read_names(const struct reading *reading, const char *path,
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     if (!names) {
         /* RFC 6125 §6.4.4 is the past: browsers do not look at the common name any more. */
-        weft__log(reading->options->log, WEFT_LOG_WARN,
-                  "the certificate in %s has no subjectAltName: browsers will refuse it", path);
+        WEFT_LOG(reading->options->log, WEFT_LOG_WARN, "tls.certificate_without_names",
+                 weft__log_str("file", path));
         return 0;
     }
     int err = copy_names(reading->setup, identity, names);
@@ -181,13 +181,13 @@ static void check_dates(const struct reading *reading, const char *path,
     identity->expires_s = unix_time(X509_get0_notAfter(leaf));
     int64_t left_s = identity->expires_s - now_s;
     if (left_s < 0)
-        weft__log(log, WEFT_LOG_WARN, "the certificate in %s has expired %lld days ago", path,
-                  (long long)(-left_s / DAY_S));
+        WEFT_LOG(log, WEFT_LOG_WARN, "tls.certificate_expired", weft__log_str("file", path),
+                 weft__log_i64("days_ago", -left_s / DAY_S));
     else if (left_s < (int64_t)SOON_DAYS * DAY_S)
-        weft__log(log, WEFT_LOG_WARN, "the certificate in %s expires in %lld days", path,
-                  (long long)(left_s / DAY_S));
+        WEFT_LOG(log, WEFT_LOG_WARN, "tls.certificate_expires", weft__log_str("file", path),
+                 weft__log_i64("days_left", left_s / DAY_S));
     if (unix_time(X509_get0_notBefore(leaf)) > now_s)
-        weft__log(log, WEFT_LOG_WARN, "the certificate in %s is not valid yet", path);
+        WEFT_LOG(log, WEFT_LOG_WARN, "tls.certificate_not_valid_yet", weft__log_str("file", path));
 }
 
 /* ---- Authorities ---- */

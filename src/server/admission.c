@@ -45,14 +45,15 @@ static void turn_off(struct weft_worker *worker, int fd, int status)
 static void notice(struct weft_worker *worker, enum weft_limit limit,
                    const struct weft_address *peer)
 {
-    char detail[WEFT_ADDRESS_TEXT_SIZE + 8] = "peer=";
+    char host[WEFT_ADDRESS_TEXT_SIZE];
+    struct weft_log_field detail = {0};
     if (!weft__notice(&worker->notices, limit, 1, weft__loop_now_ns(worker->loop)))
         return;
-    if (peer)
-        weft__address_format_host(peer, detail + strlen(detail));
-    else
-        detail[0] = '\0';
-    weft__notice_write(&worker->notices, limit, detail);
+    if (peer) {
+        weft__address_format_host(peer, host);
+        detail = weft__log_str("peer", host);
+    }
+    weft__notice_write(&worker->notices, limit, peer ? &detail : NULL);
 }
 
 /* ---- Keeping others waiting ---- */
@@ -76,7 +77,7 @@ static void make_room(struct weft_worker *worker)
     size_t count = weft__transport_set_evict(&worker->transports, EVICT_MAX, EVICT_AGE_MS);
     if (count &&
         weft__notice(&worker->notices, WEFT_LIMIT_EVICTED, count, weft__loop_now_ns(worker->loop)))
-        weft__notice_write(&worker->notices, WEFT_LIMIT_EVICTED, "");
+        weft__notice_write(&worker->notices, WEFT_LIMIT_EVICTED, NULL);
 }
 
 static void resume(struct weft_worker *worker)
@@ -168,7 +169,7 @@ void weft__admission_tick(struct weft_worker *worker)
         return;
     if (weft__notice(&worker->notices, WEFT_LIMIT_DESCRIPTORS, waits - admission->waits,
                      weft__loop_now_ns(worker->loop)))
-        weft__notice_write(&worker->notices, WEFT_LIMIT_DESCRIPTORS, "");
+        weft__notice_write(&worker->notices, WEFT_LIMIT_DESCRIPTORS, NULL);
     admission->waits = waits;
     make_room(worker);
 }

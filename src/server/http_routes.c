@@ -320,11 +320,28 @@ static void route_file(const struct http_request *request)
 
 /* ---- Upgrade ---- */
 
+static void log_refusal(const struct http_request *request, int status)
+{
+    const struct weft_log *log = &request->conn->worker->server->log;
+    struct weft_address peer;
+    char host[WEFT_ADDRESS_TEXT_SIZE] = "";
+    if (!weft__log_wants(log, WEFT_LOG_DEBUG))
+        return;
+    if (weft__address_of_peer(request->conn->transport.tcp.fd, &peer))
+        weft__address_format_host(&peer, host);
+    const struct weft_http1_header *origin = weft__http1_find(request->head, "Origin");
+    WEFT_LOG(log, WEFT_LOG_DEBUG, "handshake.refused", weft__log_i64("status", status),
+             weft__log_str("peer", host), weft__log_slice("path", request->path),
+             weft__log_slice("host", request->head->host),
+             weft__log_slice("origin", origin ? origin->value : weft__slice(NULL, 0)));
+}
+
 static void refuse_upgrade(const struct http_request *request, int status, const char *text)
 {
     size_t count;
     const struct weft_http1_header *headers = weft__http_security_headers(&count);
     request->conn->worker->refused++;
+    log_refusal(request, status);
     if (weft__transport_refuse(&request->conn->transport, status, text, headers, count))
         weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
 }
@@ -339,7 +356,7 @@ static bool refuse_when_tight(const struct http_request *request)
         return false;
     if (weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, 1,
                      weft__loop_now_ns(worker->loop)))
-        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, "");
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, NULL);
     if (weft__transport_refuse(&request->conn->transport, 503, "memory is short\n", headers, count))
         weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
     return true;

@@ -36,23 +36,24 @@ bool weft__notice(struct weft_notices *notices, enum weft_limit limit, uint64_t 
     return true;
 }
 
-void weft__notice_write(struct weft_notices *notices, enum weft_limit limit, const char *detail)
+void weft__notice_write(struct weft_notices *notices, enum weft_limit limit,
+                        const struct weft_log_field *detail)
 {
-    const struct limit_text *text = &LIMITS[limit];
-    const char *space = detail[0] ? " " : "";
+    struct weft_log_field fields[3];
+    size_t count = 0;
     uint64_t held = notices->held[limit];
     notices->held[limit] = 0;
+    fields[count++] = weft__log_str("limit", LIMITS[limit].name);
+    if (detail)
+        fields[count++] = *detail;
     if (held > 1)
-        weft__log(notices->log, text->level, "limit_reached limit=%s%s%s more=%llu", text->name,
-                  space, detail, (unsigned long long)(held - 1));
-    else
-        weft__log(notices->log, text->level, "limit_reached limit=%s%s%s", text->name, space,
-                  detail);
+        fields[count++] = weft__log_u64("more", held - 1);
+    weft__log_event(notices->log, LIMITS[limit].level, "limit.reached", fields, count);
 }
 
 void weft__notices_tick(struct weft_notices *notices, uint64_t now_ns)
 {
     for (unsigned i = 0; i < WEFT_LIMIT_COUNT; i++)
         if (notices->held[i] && weft__notice(notices, (enum weft_limit)i, 0, now_ns))
-            weft__notice_write(notices, (enum weft_limit)i, "");
+            weft__notice_write(notices, (enum weft_limit)i, NULL);
 }

@@ -3,9 +3,8 @@
  * What a worker says and counts when somebody runs into a limit. Every time is counted; a line is
  * written at most once a second for each limit, so that a flood does not become a flood of lines:
  *
- *   limit_reached limit=max_control peer=192.0.2.7
- *   limit_reached limit=max_control peer=192.0.2.9 more=41873      (not written since the last
- * line)
+ *   limit.reached limit=max_control peer=192.0.2.7
+ *   limit.reached limit=max_control peer=192.0.2.9 more=41873    (not written since the last line)
  *
  * **Thread:** the worker's.
  */
@@ -65,8 +64,9 @@ void weft__notices_init(struct weft_notices *notices, const struct weft_log *log
 bool weft__notice(struct weft_notices *notices, enum weft_limit limit, uint64_t times,
                   uint64_t now_ns);
 
-/* Writes the line for |limit| with |detail|, "key=value" or "". */
-void weft__notice_write(struct weft_notices *notices, enum weft_limit limit, const char *detail);
+/* Writes the line for |limit| with |detail|, which may be NULL. */
+void weft__notice_write(struct weft_notices *notices, enum weft_limit limit,
+                        const struct weft_log_field *detail);
 
 /* Writes the lines that were held back and are due. Called about once a second. */
 void weft__notices_tick(struct weft_notices *notices, uint64_t now_ns);

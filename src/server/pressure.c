@@ -30,9 +30,8 @@ static void shed(struct weft_worker *worker, enum weft_memory_level level, uint6
     uint64_t count = worker->transports.stats.shed - before;
     if (count && weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_SHED, count,
                               weft__loop_now_ns(worker->loop))) {
-        char detail[64];
-        (void)snprintf(detail, sizeof(detail), "bytes=%zu", freed);
-        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_SHED, detail);
+        const struct weft_log_field detail = weft__log_u64("bytes", freed);
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_SHED, &detail);
     }
 }
 
@@ -95,7 +94,7 @@ void weft__pressure_tick(struct weft_worker *worker)
     if (worker->index == 0 && refused != pressure->refused &&
         weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_SPENT, refused - pressure->refused,
                      weft__loop_now_ns(worker->loop)))
-        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_SPENT, "");
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_SPENT, NULL);
     pressure->refused = refused;
     weft__transport_set_trim(&worker->transports,
                              WEFT_MAX(worker->transports.pool.unused / 2, (size_t)POOL_KEEP));

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include <weft/version.h>
 
 enum {
     WORKERS_MAX = 256,
@@ -234,8 +235,14 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
     int err = copy_options(server, options, ret_message, message_size);
     if (err)
         return err;
-    server->log =
-        (struct weft_log){log_write, server, (enum weft_log_level)server->options.log_level};
+    server->log = (struct weft_log){
+        .write = log_write,
+        .ctx = server,
+        .level = (enum weft_log_level)server->options.log_level,
+        .format =
+            server->options.log_format == WEFT_SERVER_LOG_JSON ? WEFT_LOG_JSON : WEFT_LOG_TEXT,
+        .clock = weft__clock_system(),
+    };
     err = open_tls(server, ret_message, message_size);
     if (err)
         return err;
@@ -299,6 +306,17 @@ static int listen_all(struct weft_server *server)
     return 0;
 }
 
+static void log_start(struct weft_server *server)
+{
+    WEFT_LOG(&server->log, WEFT_LOG_INFO, "server.start", weft__log_str("version", weft_version()),
+             weft__log_str("address", server->address_text),
+             weft__log_bool("tls", weft_server_is_secure(server)),
+             weft__log_str("loop", weft_server_loop_name(server)),
+             weft__log_u64("workers", server->worker_count),
+             weft__log_str("store",
+                           server->options.data_folder ? server->options.data_folder : ":memory:"));
+}
+
 int weft_server_start(struct weft_server *server)
 {
     if (server->started)
@@ -314,6 +332,11 @@ int weft_server_start(struct weft_server *server)
         WEFT_ASSERT(err == 0 || i == 0); /* Half a server would own documents it cannot reach. */
     }
     server->started = err == 0;
+    if (err)
+        WEFT_LOG(&server->log, WEFT_LOG_ERROR, "server.start_failed",
+                 weft__log_str("error", weft_err_message(err)));
+    else
+        log_start(server);
     return err;
 }
 
@@ -369,10 +392,10 @@ int weft_server_reload(struct weft_server *server)
         return 0;
     int err = weft__tls_context_reload(server->tls, message, sizeof(message));
     if (err)
-        weft__log(&server->log, WEFT_LOG_ERROR, "the certificates stay as they were: %s",
-                  message[0] ? message : weft_err_message(err));
+        WEFT_LOG(&server->log, WEFT_LOG_ERROR, "tls.reload_failed",
+                 weft__log_str("error", message[0] ? message : weft_err_message(err)));
     else
-        weft__log(&server->log, WEFT_LOG_INFO, "certificates read again");
+        weft__log_event(&server->log, WEFT_LOG_INFO, "tls.reloaded", NULL, 0);
     return err;
 }
 
@@ -411,7 +434,7 @@ static void wait_quiet(struct weft_server *server)
         if (weft__clock_now_ns() > end_ns) {
             /* A store that does not answer: what was acknowledged is safe, the rest was not
              * acknowledged. Memory it may still write to cannot be freed. */
-            weft__log(&server->log, WEFT_LOG_ERROR, "the store did not finish in time");
+            weft__log_event(&server->log, WEFT_LOG_ERROR, "server.stop_timeout", NULL, 0);
             _exit(EXIT_FAILURE);
         }
         pause_ms(STOP_STEP_MS);
@@ -436,6 +459,7 @@ void weft_server_stop(struct weft_server *server)
     if (!server->started || server->stopped)
         return;
     server->stopped = true;
+    weft__log_event(&server->log, WEFT_LOG_INFO, "server.stopping", NULL, 0);
     atomic_store(&server->draining, true);
     weft__listen_close(&server->listen, &server->options, &server->address, false);
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -448,6 +472,7 @@ void weft_server_stop(struct weft_server *server)
         weft__worker_stop(server->workers[i]);
     for (unsigned i = 0; i < server->worker_count; i++)
         pthread_join(server->workers[i]->thread, NULL);
+    weft__log_event(&server->log, WEFT_LOG_INFO, "server.stopped", NULL, 0);
 }
 
 void weft_server_free(struct weft_server *server)

@@ -130,15 +130,16 @@ static void on_limit(void *ctx, struct weft_transport *transport, enum weft_tran
 {
     struct weft_worker *worker = ctx;
     struct weft_address peer;
-    char detail[WEFT_ADDRESS_TEXT_SIZE + 8] = "";
+    char host[WEFT_ADDRESS_TEXT_SIZE];
+    struct weft_log_field detail = {0};
     enum weft_limit which = (enum weft_limit)limit;
     if (!weft__notice(&worker->notices, which, 1, weft__loop_now_ns(worker->loop)))
         return;
     if (weft__address_of_peer(transport->tcp.fd, &peer)) {
-        memcpy(detail, "peer=", sizeof("peer="));
-        weft__address_format_host(&peer, detail + 5);
+        weft__address_format_host(&peer, host);
+        detail = weft__log_str("peer", host);
     }
-    weft__notice_write(&worker->notices, which, detail);
+    weft__notice_write(&worker->notices, which, detail.key ? &detail : NULL);
 }
 
 /* What the hub asks before it takes on more. */
@@ -151,7 +152,7 @@ static bool has_room(void *ctx, enum weft_hub_load what)
         return true;
     if (weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_DOCUMENT, 1,
                      weft__loop_now_ns(worker->loop)))
-        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_DOCUMENT, "");
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_DOCUMENT, NULL);
     return false;
 }
 
@@ -376,8 +377,9 @@ static void *run(void *arg)
     weft__loop_timer_start(worker->loop, &worker->second, 1000);
     int err = weft__loop_run(worker->loop);
     if (err)
-        weft__log(&worker->server->log, WEFT_LOG_ERROR, "worker %u: the loop failed: %s",
-                  worker->index, weft_err_message(err));
+        WEFT_LOG(&worker->server->log, WEFT_LOG_ERROR, "worker.loop_failed",
+                 weft__log_u64("worker", worker->index),
+                 weft__log_str("error", weft_err_message(err)));
     WEFT_ASSERT(err == 0); /* A worker that cannot wait any more owns documents nobody can reach. */
     return NULL;
 }

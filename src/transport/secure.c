@@ -147,8 +147,8 @@ static void fail(struct weft_transport *t)
     struct weft_transport_secure *secure = t->secure;
     char text[WEFT_TLS_FAILURE_SIZE];
     weft__tls_failure(&secure->tls, text);
-    weft__log(t->set->options.log, WEFT_LOG_DEBUG, "TLS %s: %s",
-              secure->open ? "broke" : "handshake failed", text);
+    WEFT_LOG(t->set->options.log, WEFT_LOG_DEBUG,
+             secure->open ? "tls.broken" : "tls.handshake_failed", weft__log_str("error", text));
     if (secure->open)
         t->set->stats.protocol_errors++;
     else
@@ -233,7 +233,8 @@ static bool is_plain(const struct weft_transport *t, uint8_t first)
 
 static void refuse_plain(struct weft_transport *t)
 {
-    weft__log(t->set->options.log, WEFT_LOG_DEBUG, "TLS handshake failed: plain HTTP");
+    WEFT_LOG(t->set->options.log, WEFT_LOG_DEBUG, "tls.handshake_failed",
+             weft__log_str("error", "plain HTTP"));
     t->set->stats.tls_failures++;
     weft__transport_secure_free(t);
     weft__transport_head_refuse(t, 400, "this port speaks TLS: https:// or wss://\n",

@@ -105,7 +105,7 @@ static void expect_limit(struct world *world, const char *limit, uint64_t count)
     char line[64];
     int64_t end_ms = now_ms() + PATIENCE_MS;
     snprintf(label, sizeof(label), "limit=\"%s\"", limit);
-    snprintf(line, sizeof(line), "limit_reached limit=%s", limit);
+    snprintf(line, sizeof(line), "limit.reached limit=%s", limit);
     while (metric(world, "weft_limit_reached_total", label) < count || !logged(world, line)) {
         if (now_ms() > end_ms)
             fail_msg("%s was not reached; the log: %s", limit, world->log);
@@ -299,7 +299,7 @@ static void an_address_with_too_many_connections_is_429(void **state)
     assert_true(answers_within(fds[0], 2000));
     close_all(fds, MAX);
     pause_ms(100);
-    assert_true(logged(&world, "limit_reached limit=max_per_address peer=127.0.0.1"));
+    assert_true(logged(&world, "limit.reached limit=max_per_address peer=127.0.0.1"));
     expect_limit(&world, "max_per_address", 1);
     stop(&world);
 }
@@ -344,7 +344,7 @@ static void running_out_of_descriptors_is_survived(void **state)
     assert_int_equal(sscanf(weft_server_address(world.server), "127.0.0.1:%u", &port), 1);
     address.sin_port = htons((uint16_t)port);
     int64_t end_ms = now_ms() + PATIENCE_MS;
-    while (!logged(&world, "limit_reached limit=descriptors") && now_ms() < end_ms) {
+    while (!logged(&world, "limit.reached limit=descriptors") && now_ms() < end_ms) {
         int fd = socket(AF_INET, SOCK_STREAM, 0);
         if (fd < 0) {
             pause_ms(20);
@@ -353,7 +353,7 @@ static void running_out_of_descriptors_is_survived(void **state)
         assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         fds[count++] = fd;
     }
-    assert_true(logged(&world, "limit_reached limit=descriptors"));
+    assert_true(logged(&world, "limit.reached limit=descriptors"));
     for (int i = 0; i < SPARE; i++)
         (void)close(fds[--count]);
     /* What is half open gives its descriptors away. */

@@ -69,9 +69,8 @@ static void close_connections(struct weft_sqlite_store *store)
         int rc = sqlite3_wal_checkpoint_v2(store->write_db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
                                            NULL, NULL);
         if (rc != SQLITE_OK)
-            weft__log(store->log, WEFT_LOG_WARN,
-                      "store: the log stays beside the database, nothing is lost: %s",
-                      sqlite3_errstr(rc));
+            WEFT_LOG(store->log, WEFT_LOG_WARN, "store.log_stays",
+                     weft__log_str("error", sqlite3_errstr(rc)));
     }
     weft__sqlite_db_close(&store->write_db);
 }

@@ -255,11 +255,11 @@ static void report(struct weft_sqlite_store *store, const struct weft_store_requ
                    int err)
 {
     if (err == WEFT_ERR_CORRUPT)
-        weft__log(store->log, WEFT_LOG_ERROR, "store: document %.*s: stored data is damaged",
-                  (int)request->key.name.len, (const char *)request->key.name.ptr);
+        WEFT_LOG(store->log, WEFT_LOG_ERROR, "store.data_damaged",
+                 weft__log_slice("doc", request->key.name));
     else if (err == WEFT_ERR_UNAVAILABLE)
-        weft__log(store->log, WEFT_LOG_ERROR, "store: cannot read: %s",
-                  sqlite3_errmsg(store->read_db.handle));
+        WEFT_LOG(store->log, WEFT_LOG_ERROR, "store.read_failed",
+                 weft__log_str("error", sqlite3_errmsg(store->read_db.handle)));
 }
 
 void *weft__sqlite_reader_main(void *arg)

@@ -96,8 +96,9 @@ static void end_put(struct weft_sqlite_store *store, int result)
 static void report_failure(struct weft_sqlite_store *store, int rc)
 {
     if (!store->failing)
-        weft__log(store->log, WEFT_LOG_ERROR, "store: cannot write: %s (%d: %s)",
-                  sqlite3_errstr(rc), rc, sqlite3_errmsg(store->write_db.handle));
+        WEFT_LOG(store->log, WEFT_LOG_ERROR, "store.write_failed",
+                 weft__log_str("error", sqlite3_errstr(rc)), weft__log_i64("code", rc),
+                 weft__log_str("detail", sqlite3_errmsg(store->write_db.handle)));
     store->failing = true;
     atomic_store_explicit(&store->base.refusing, true, memory_order_relaxed);
 }
@@ -105,7 +106,7 @@ static void report_failure(struct weft_sqlite_store *store, int rc)
 static void report_success(struct weft_sqlite_store *store)
 {
     if (store->failing)
-        weft__log(store->log, WEFT_LOG_INFO, "store: writes again");
+        weft__log_event(store->log, WEFT_LOG_INFO, "store.writes_again", NULL, 0);
     store->failing = false;
     atomic_store_explicit(&store->base.refusing, false, memory_order_relaxed);
 }
@@ -299,8 +300,8 @@ void *weft__sqlite_keeper_main(void *arg)
         int rc = sqlite3_wal_checkpoint_v2(store->keeper_db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
                                            &pages, NULL);
         if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-            weft__log(store->log, WEFT_LOG_WARN, "store: cannot copy the log to the database: %s",
-                      sqlite3_errstr(rc));
+            WEFT_LOG(store->log, WEFT_LOG_WARN, "store.checkpoint_failed",
+                     weft__log_str("error", sqlite3_errstr(rc)));
         pthread_mutex_lock(&store->mutex);
         if (rc == SQLITE_OK && (unsigned)pages >= store->options.restart_pages) {
             store->restart_due = true;

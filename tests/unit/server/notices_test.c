@@ -22,8 +22,9 @@ static const struct weft_log test_log = {.write = keep, .level = WEFT_LOG_DEBUG}
 
 static void reach(struct weft_notices *notices, enum weft_limit limit, uint64_t now_ns)
 {
+    const struct weft_log_field peer = weft__log_str("peer", "192.0.2.1");
     if (weft__notice(notices, limit, 1, now_ns))
-        weft__notice_write(notices, limit, "peer=192.0.2.1");
+        weft__notice_write(notices, limit, &peer);
 }
 
 static int start(void **state)
@@ -40,7 +41,7 @@ static void the_first_is_written_at_once(void **state)
     weft__notices_init(&notices, &test_log);
     reach(&notices, WEFT_LIMIT_CONTROL, 5 * WEFT_NS_PER_S);
     assert_int_equal(count, 1);
-    assert_string_equal(lines[0], "limit_reached limit=max_control peer=192.0.2.1");
+    assert_string_equal(lines[0], "warn limit.reached limit=max_control peer=192.0.2.1");
 }
 
 static void a_flood_is_one_line_a_second_and_a_number(void **state)
@@ -52,7 +53,7 @@ static void a_flood_is_one_line_a_second_and_a_number(void **state)
         reach(&notices, WEFT_LIMIT_CONTROL, WEFT_NS_PER_S + i * WEFT_NS_PER_MS);
     assert_int_equal(notices.counts[WEFT_LIMIT_CONTROL], 3000);
     assert_int_equal(count, 3);
-    assert_string_equal(lines[1], "limit_reached limit=max_control peer=192.0.2.1 more=999");
+    assert_string_equal(lines[1], "warn limit.reached limit=max_control peer=192.0.2.1 more=999");
 }
 
 static void limits_do_not_hide_one_another(void **state)
@@ -76,7 +77,7 @@ static void what_was_held_back_is_written_when_it_is_over(void **state)
     assert_int_equal(count, 1);
     weft__notices_tick(&notices, 2 * WEFT_NS_PER_S);
     assert_int_equal(count, 2);
-    assert_string_equal(lines[1], "limit_reached limit=stall_ms more=3");
+    assert_string_equal(lines[1], "warn limit.reached limit=stall_ms more=3");
     weft__notices_tick(&notices, 10 * WEFT_NS_PER_S);
     assert_int_equal(count, 2);
     assert_int_equal(notices.counts[WEFT_LIMIT_STALL], 5);

@@ -94,8 +94,8 @@ static void full_disk_refuses_and_the_store_goes_on_when_there_is_room(void **st
     assert_ok(test_store_get(&w->t, "a", &version, &content));
     assert_int_equal(content->len, sizeof(big));
     weft__buf_unref(content);
-    assert_int_equal(lines_with(w, "cannot write"), 1);
-    assert_int_equal(lines_with(w, "writes again"), 1);
+    assert_int_equal(lines_with(w, "store.write_failed"), 1);
+    assert_int_equal(lines_with(w, "store.writes_again"), 1);
     assert_int_equal(w->t.store->failed, 3);
 }
 

@@ -286,7 +286,7 @@ WEFT_UNUSED static void test_log_init(struct test_log *log)
 {
     memset(log, 0, sizeof(*log));
     pthread_mutex_init(&log->mutex, NULL);
-    log->log = (struct weft_log){test_log_write, log, WEFT_LOG_DEBUG};
+    log->log = (struct weft_log){.write = test_log_write, .ctx = log, .level = WEFT_LOG_DEBUG};
 }
 
 /* ---- Opening ---- */
