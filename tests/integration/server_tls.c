@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -297,6 +298,62 @@ static void reload_under_load_drops_nobody(void **state)
     }
 }
 
+/* The common name of the certificate that |at|, a wss URL, shows. */
+static void shown_name(const char *at, char ret_name[64])
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    int fd = test_tcp_connect(at);
+    assert_int_equal(SSL_set_fd(ssl, fd), 1);
+    assert_int_equal(SSL_connect(ssl), 1);
+    X509 *cert = SSL_get1_peer_certificate(ssl);
+    assert_non_null(cert);
+    (void)X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, ret_name, 64);
+    X509_free(cert);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    (void)close(fd);
+}
+
+static void sighup_reads_the_certificates_again(void **state)
+{
+    (void)state;
+    const struct timespec step = {.tv_nsec = 10000000};
+    struct test_cert own = test_cert_make(
+        &certs,
+        &(struct test_cert_want){.issuer = &ca, .names = "IP:127.0.0.1", .common_name = "before"});
+    struct test_cert next = test_cert_make(
+        &certs,
+        &(struct test_cert_want){.issuer = &ca, .names = "IP:127.0.0.1", .common_name = "after"});
+    const char *const args[] = {"--tls-cert", own.cert, "--tls-key", own.key, NULL};
+    struct test_server *process = test_server_new(args);
+    struct weft_client_options options;
+    struct weft_client *client = NULL;
+    struct weft_client_answer *answer = NULL;
+    char message[256];
+    char name[64];
+    assert_true(process->secure);
+    weft_client_options_init(&options);
+    options.url = process->url;
+    options.ca_file = ca.cert;
+    assert_ok(connect_client(&options, &client, message));
+    shown_name(process->url, name);
+    assert_string_equal(name, "before");
+    test_file_copy(next.cert, own.cert);
+    test_file_copy(next.key, own.key);
+    assert_int_equal(kill(process->pid, SIGHUP), 0);
+    for (int i = 0; i < 1000 && strcmp(name, "after") != 0; i++) {
+        nanosleep(&step, NULL);
+        shown_name(process->url, name);
+    }
+    assert_string_equal(name, "after");
+    assert_ok(weft_client_call_wait(client, "subtract", "[42,23]", 0, &answer));
+    assert_string_equal(answer->result, "19");
+    weft_client_answer_free(answer);
+    weft_client_close(client);
+    test_server_free(process);
+}
+
 /* ---- Commands and options ---- */
 
 static void commands_take_wss_and_an_authority(void **state)
@@ -375,6 +432,7 @@ int main(void)
         cmocka_unit_test(echo_command_speaks_tls_in_both_roles),
         cmocka_unit_test(wrong_files_are_told_before_anything_starts),
         cmocka_unit_test(reload_under_load_drops_nobody),
+        cmocka_unit_test(sighup_reads_the_certificates_again),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

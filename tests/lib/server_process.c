@@ -128,9 +128,13 @@ static bool read_line(int fd, int64_t end_ms, char line[LINE_SIZE])
 
 static bool read_start_line(struct test_server *server, char line[LINE_SIZE])
 {
-    return read_line(server->output, now_ms() + PATIENCE_MS, line) &&
-           sscanf(line, "weft dev: listening on http://127.0.0.1:%5u (loop %15[a-z], %3u worker",
-                  &server->port, server->loop, &server->workers) == 3;
+    char scheme[6];
+    bool found =
+        read_line(server->output, now_ms() + PATIENCE_MS, line) &&
+        sscanf(line, "weft dev: listening on %5[htps]://127.0.0.1:%5u (loop %15[a-z], %3u worker",
+               scheme, &server->port, server->loop, &server->workers) == 4;
+    server->secure = found && strcmp(scheme, "https") == 0;
+    return found;
 }
 
 void test_server_start(struct test_server *server)
@@ -157,8 +161,9 @@ void test_server_start(struct test_server *server)
         test_server_kill(server);
         fail();
     }
-    snprintf(server->url, sizeof(server->url), "ws://127.0.0.1:%u/ws", server->port);
-    snprintf(server->origin, sizeof(server->origin), "http://127.0.0.1:%u", server->port);
+    const char *s = server->secure ? "s" : "";
+    snprintf(server->url, sizeof(server->url), "ws%s://127.0.0.1:%u/ws", s, server->port);
+    snprintf(server->origin, sizeof(server->origin), "http%s://127.0.0.1:%u", s, server->port);
 }
 
 struct test_server *test_server_new(const char *const *args)

@@ -28,8 +28,9 @@ struct test_server {
     int output;
     unsigned port;
     unsigned workers;
+    bool secure;     /* it says https */
     char loop[16];   /* of the start line: "epoll" or "uring" */
-    char url[64];    /* "ws://127.0.0.1:PORT/ws" */
+    char url[64];    /* "ws://127.0.0.1:PORT/ws", or wss */
     char origin[64]; /* "http://127.0.0.1:PORT" */
     char folder[64]; /* temporary; the data is in "data" inside it */
     const char *args[TEST_SERVER_ARGS_MAX + 1];
