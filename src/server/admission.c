@@ -126,19 +126,41 @@ static void look_ahead(struct weft_worker *worker)
     }
 }
 
+/* What a proxy says is believed of trusted ones alone: anybody else could be anybody. */
+static bool is_trusted(const struct weft_worker *worker, const struct weft_address *peer)
+{
+    return weft__address_is_unix(peer) || weft__networks_have(&worker->server->proxies, peer);
+}
+
+/* Ends a connection without a word. */
+static void reset(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    (void)close(fd);
+}
+
 void weft__admission_accept(struct weft_worker *worker, int fd, const struct weft_address *peer)
 {
     struct weft_limits *limits = &worker->server->limits;
-    struct weft_limits_address *address;
+    struct weft_limits_address *address = NULL;
+    bool proxied = worker->transports.options.proxied;
     (void)weft__limits_enter(limits);
     look_ahead(worker);
+    if (proxied && !is_trusted(worker, peer)) {
+        notice(worker, WEFT_LIMIT_PROXIES, peer);
+        reset(fd);
+        (void)weft__limits_leave(limits);
+        return;
+    }
     if (worker->memory >= WEFT_MEMORY_SCARCE) {
         notice(worker, WEFT_LIMIT_MEMORY_CONNECT, peer);
         turn_off(worker, fd, 503);
         (void)weft__limits_leave(limits);
         return;
     }
-    if (weft__limits_address_enter(limits, peer, &address)) {
+    /* Connections of a proxy count for whomever it names. */
+    if (!proxied && weft__limits_address_enter(limits, peer, &address)) {
         notice(worker, WEFT_LIMIT_ADDRESS, peer);
         turn_off(worker, fd, 429);
         (void)weft__limits_leave(limits);
@@ -149,6 +171,15 @@ void weft__admission_accept(struct weft_worker *worker, int fd, const struct wef
         (void)close(fd);
         weft__admission_left(worker, address);
     }
+}
+
+int weft__admission_proxied(struct weft_worker *worker, const struct weft_address *source,
+                            struct weft_limits_address **ret_address)
+{
+    int err = weft__limits_address_enter(&worker->server->limits, source, ret_address);
+    if (err == WEFT_ERR_LIMIT)
+        notice(worker, WEFT_LIMIT_ADDRESS, source);
+    return err;
 }
 
 void weft__admission_left(struct weft_worker *worker, struct weft_limits_address *address)

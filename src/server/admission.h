@@ -5,6 +5,8 @@
  *   as many connections as there may be, or too fast   the listener pauses: others wait in the
  *                                                      backlog, and unfinished handshakes make room
  *   too many of one address                            429 and the end
+ *   not through a trusted proxy, where      a reset
+ *   the PROXY protocol is required
  *   memory is scarce                                   503 and the end (http_routes.c refuses
  *                                                      upgrades earlier than that)
  *
@@ -15,6 +17,8 @@
 
 #include "base/timer.h"
 #include "io/address.h"
+
+#include <weft/err.h>
 
 struct weft_worker;
 struct weft_limits_address;
@@ -33,6 +37,12 @@ unsigned weft__admission_listener(const struct weft_worker *worker);
 
 /* A connection from |peer| was accepted as |fd|, which is taken over in any case. */
 void weft__admission_accept(struct weft_worker *worker, int fd, const struct weft_address *peer);
+
+/* A trusted proxy says that a connection which was let in is |source|'s. |ret_address| is what it
+ * counts for now. **Errors:** WEFT_ERR_LIMIT, WEFT_ERR_NOMEM: it has to end. */
+WEFT_MUST_USE int weft__admission_proxied(struct weft_worker *worker,
+                                          const struct weft_address *source,
+                                          struct weft_limits_address **ret_address);
 
 /* A connection that was let in is gone. |address| may be NULL. */
 void weft__admission_left(struct weft_worker *worker, struct weft_limits_address *address);

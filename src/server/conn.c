@@ -71,6 +71,34 @@ static void member_present(struct weft_hub_member *member, bool present)
 
 /* ---- What the transport reports ---- */
 
+/* A proxy said whose connection it passes on, and that one it counts for. */
+static void on_proxied(struct weft_transport *transport, const struct weft_proxy_header *header)
+{
+    struct weft_conn *conn = conn_of(transport);
+    struct weft_address source;
+    if (weft__transport_proxy_source(header, &source))
+        return; /* the proxy's own, or somebody on its machine */
+    const struct weft_alloc *alloc = &conn->worker->server->connection_memory.alloc;
+    conn->peer = weft__mem_alloc(alloc, sizeof(*conn->peer));
+    if (!conn->peer) {
+        weft__transport_abort(transport, WEFT_ERR_NOMEM);
+        return;
+    }
+    *conn->peer = source;
+    int err = weft__admission_proxied(conn->worker, &source, &conn->address);
+    if (err)
+        weft__transport_abort(transport, err);
+}
+
+bool weft__conn_peer(const struct weft_transport *transport, struct weft_address *ret_address)
+{
+    const struct weft_conn *conn = WEFT_CONTAINER_OF(transport, const struct weft_conn, transport);
+    if (!conn->peer)
+        return weft__address_of_peer(transport->tcp.fd, ret_address);
+    *ret_address = *conn->peer;
+    return true;
+}
+
 static void on_request(struct weft_transport *transport, const struct weft_http1_head *head)
 {
     struct weft_conn *conn = conn_of(transport);
@@ -137,6 +165,7 @@ static void on_closed(struct weft_transport *transport)
     struct weft_limits_address *address = conn->address;
     WEFT_ASSERT(!conn->joined);
     weft__list_remove(&conn->node);
+    weft__mem_free(&worker->server->connection_memory.alloc, conn->peer, sizeof(*conn->peer));
     weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));
     weft__admission_left(worker, address);
 }
@@ -144,6 +173,7 @@ static void on_closed(struct weft_transport *transport)
 int weft__conn_accept(struct weft_worker *worker, int fd, struct weft_limits_address *address)
 {
     static const struct weft_transport_callbacks callbacks = {
+        .on_proxied = on_proxied,
         .on_request = on_request,
         .on_open = on_open,
         .on_message = on_message,

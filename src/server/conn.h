@@ -18,6 +18,7 @@ struct weft_conn {
     struct weft_session session;
     struct weft_hub_member member;
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */
+    struct weft_address *peer;           /* what a PROXY header said; NULL: ask the socket */
     struct weft_list node;               /* of the worker's drain */
     uint64_t accepted_ns;
     uint64_t told_ns; /* that the server stops; 0: was not */
@@ -30,5 +31,8 @@ struct weft_conn {
  * weft__tcp_open; both stay the caller's then. **Thread:** the worker's. */
 WEFT_MUST_USE int weft__conn_accept(struct weft_worker *worker, int fd,
                                     struct weft_limits_address *address);
+
+/* Whose connection |transport|, one of a struct weft_conn, is. False when it is gone. */
+bool weft__conn_peer(const struct weft_transport *transport, struct weft_address *ret_address);
 
 #endif

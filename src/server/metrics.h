@@ -52,6 +52,7 @@
     X(MESH_SPILLED, "weft_worker_messages_spilled_total", "counter",                               \
       "Messages that met a full ring between workers")                                             \
     X(GOAWAYS, "weft_goaways_total", "counter", "Sessions told that the server stops")             \
+    X(PROXY_ERRORS, "weft_proxy_errors_total", "counter", "Connections without a PROXY header")    \
     X(CUT_OFF, "weft_calls_cut_off_total", "counter", "Calls ended because a drain ended")         \
     X(TICKS, "weft_loop_ticks_total", "counter", "Turns of the loop")                              \
     X(ACCEPT_PAUSES, "weft_accept_pauses_total", "counter",                                        \

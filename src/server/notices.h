@@ -32,6 +32,7 @@
     X(CONNECTIONS, "max_connections", WARN)                                                        \
     X(ADDRESS, "max_per_address", WARN)                                                            \
     X(ACCEPTS, "max_accepts", WARN)                                                                \
+    X(PROXIES, "trusted_proxies", WARN)                                                            \
     X(DESCRIPTORS, "descriptors", ERROR)                                                           \
     X(EVICTED, "evicted", WARN)                                                                    \
     X(MEMORY_CONNECT, "memory_connect", WARN)                                                      \

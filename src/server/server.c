@@ -72,6 +72,26 @@ static const char *const *copy_strings(struct weft_server *server, const char *c
     return copy;
 }
 
+static int copy_proxies(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    struct weft_server_operations *own = &server->options.operations;
+    const char *wrong = "";
+    if (own->proxy_protocol != WEFT_SERVER_PROXY_PROTOCOL_OFF &&
+        own->proxy_protocol != WEFT_SERVER_PROXY_PROTOCOL_REQUIRED) {
+        say(ret_message, message_size, "proxy_protocol is off or required");
+        return WEFT_ERR_USAGE;
+    }
+    own->trusted_proxies = copy_strings(server, own->trusted_proxies);
+    if (!own->trusted_proxies)
+        return WEFT_ERR_NOMEM;
+    int err =
+        weft__networks_parse(&server->strings, own->trusted_proxies, &server->proxies, &wrong);
+    if (err == WEFT_ERR_USAGE && ret_message && message_size)
+        snprintf(ret_message, message_size,
+                 "%s is no address or network (\"10.0.0.0/8\") of a trusted proxy", wrong);
+    return err;
+}
+
 static int copy_operations(struct weft_server *server, char *ret_message, size_t message_size)
 {
     struct weft_server_operations *own = &server->options.operations;
@@ -86,9 +106,11 @@ static int copy_operations(struct weft_server *server, char *ret_message, size_t
     own->drain_ms = WEFT_MIN(own->drain_ms ? own->drain_ms : DRAIN_MS, (unsigned)DAY_MS);
     own->reconnect_ms =
         WEFT_MIN(own->reconnect_ms ? own->reconnect_ms : RECONNECT_MS, (unsigned)DAY_MS);
-    own->trusted_proxies = copy_strings(server, own->trusted_proxies);
+    int err = copy_proxies(server, ret_message, message_size);
+    if (err)
+        return err;
     int *fds = weft__arena_alloc_array(&server->strings, own->listen_fd_count + 1, sizeof(*fds));
-    if (!own->trusted_proxies || !fds)
+    if (!fds)
         return WEFT_ERR_NOMEM;
     weft__mem_copy(fds, own->listen_fds, own->listen_fd_count * sizeof(*fds));
     own->listen_fds = fds;

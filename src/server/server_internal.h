@@ -12,6 +12,7 @@
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/metrics.h"
+#include "server/networks.h"
 #include "server/origin.h"
 
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct weft_server {
     struct weft_address address; /* to listen on; with the real port after the start */
     char address_text[WEFT_ADDRESS_TEXT_SIZE];
     struct weft_listen listen;
+    struct weft_networks proxies; /* who may say whose connection it is */
     struct weft_origin_policy origins;
     struct weft_tls_context *tls; /* NULL: plain */
     struct weft_hash_key hash_key;

@@ -70,6 +70,7 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_MESH_RECEIVED, mesh->received);
     weft__metrics_set(m, WEFT_METRIC_MESH_SPILLED, mesh->spilled);
     weft__metrics_set(m, WEFT_METRIC_GOAWAYS, worker->drain.goaways);
+    weft__metrics_set(m, WEFT_METRIC_PROXY_ERRORS, transport->proxy_errors);
     weft__metrics_set(m, WEFT_METRIC_CUT_OFF, worker->drain.cut_off);
     weft__metrics_set(m, WEFT_METRIC_TICKS, loop->ticks);
     weft__metrics_set(m, WEFT_METRIC_ACCEPT_PAUSES, worker->admission.pauses);
@@ -135,7 +136,7 @@ static void on_limit(void *ctx, struct weft_transport *transport, enum weft_tran
     enum weft_limit which = (enum weft_limit)limit;
     if (!weft__notice(&worker->notices, which, 1, weft__loop_now_ns(worker->loop)))
         return;
-    if (weft__address_of_peer(transport->tcp.fd, &peer)) {
+    if (weft__conn_peer(transport, &peer)) {
         weft__address_format_host(&peer, host);
         detail = weft__log_str("peer", host);
     }
@@ -269,6 +270,8 @@ static void init_transports(struct weft_worker *worker)
         .pause_bytes = limits->max_unsent,
         .on_limit = on_limit,
         .on_limit_ctx = worker,
+        .proxied = worker->server->options.operations.proxy_protocol ==
+                   WEFT_SERVER_PROXY_PROTOCOL_REQUIRED,
         .tls_serve = worker->server->tls,
         .log = &worker->server->log,
         .deflate = deflate_of(worker->server->options.deflate),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the transport share: transport.c is its life, clock.c its timer and
- * limits of time and rate, head.c the HTTP head phase, messages.c messages and output, room.c
- * making room. Not for others. */
+ * limits of time and rate, proxy.c what comes before all, head.c the HTTP head phase, messages.c
+ * messages and output, room.c making room. Not for others. */
 #ifndef WEFT_TRANSPORT_CORE_H
 #define WEFT_TRANSPORT_CORE_H
 
@@ -58,6 +58,11 @@ void weft__transport_control_came(struct weft_transport *t);
 /* Bytes of messages came; |fresh| when a message ended or none was going on. Keeps the time of the
  * one that is unfinished now. */
 void weft__transport_message_time(struct weft_transport *t, bool fresh);
+
+/* ---- proxy.c ---- */
+
+/* |n| > 0 bytes arrived while a PROXY header is to come, or the stream ended. */
+void weft__transport_proxy_input(struct weft_transport *t, uint8_t *data, ptrdiff_t n);
 
 /* ---- head.c ---- */
 

@@ -260,7 +260,9 @@ static void on_recv(struct weft_tcp *tcp, uint8_t *data, ptrdiff_t n)
     }
     if (t->state == WEFT_TRANSPORT_CLOSED)
         return;
-    if (t->secure)
+    if (t->proxy)
+        weft__transport_proxy_input(t, data, n);
+    else if (t->secure)
         weft__transport_secure_input(t, data, n);
     else if (n > 0)
         weft__transport_received(t, data, (size_t)n);
@@ -345,6 +347,7 @@ int weft__transport_serve(struct weft_transport *t, struct weft_transport_set *s
                           const struct weft_transport_callbacks *callbacks)
 {
     prepare(t, set, WEFT_WS_ROLE_SERVER, callbacks);
+    t->proxy = set->options.proxied;
     int err = set->options.tls_serve ? weft__transport_secure_new(t, (struct weft_slice){0}) : 0;
     if (!err)
         err = weft__tcp_open(&t->tcp, set->loop, fd, &tcp_callbacks);

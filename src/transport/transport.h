@@ -33,6 +33,7 @@
 #include "base/buf.h"
 #include "codec/deflate.h"
 #include "codec/http1.h"
+#include "codec/proxy.h"
 #include "io/tcp.h"
 #include "io/tls.h"
 #include "port/crypto.h"
@@ -113,6 +114,8 @@ struct weft_transport_options {
     /* Unsent bytes at which a connection is given up: a backstop, since owners look at
      * weft__transport_unsent. 0: pause_bytes + 4 × max_message. */
     size_t drop_bytes;
+    /* Every connection that is served begins with a header of the PROXY protocol, before TLS. */
+    bool proxied;
     /* Encrypt every connection that is served or dialled (NULL: none). Must outlive the set. */
     struct weft_tls_context *tls_serve;
     struct weft_tls_context *tls_dial;
@@ -136,6 +139,7 @@ struct weft_transport_stats {
     uint64_t upgrades;         /* WebSockets opened, either role */
     uint64_t deflate_upgrades; /* of these, with permessage-deflate */
     uint64_t protocol_errors;  /* connections failed because the peer broke a rule */
+    uint64_t proxy_errors;     /* of these, without a proper PROXY header */
     uint64_t lost;             /* connections lost to silence */
     uint64_t stalls;           /* connections given up because the peer did not read */
     uint64_t tls_handshakes;   /* completed */
@@ -167,6 +171,9 @@ struct weft_transport_set {
 };
 
 struct weft_transport_callbacks {
+    /* The PROXY header was read (options.proxied): whose connection it is. The owner may abort it
+     * in here. May be NULL. */
+    void (*on_proxied)(struct weft_transport *transport, const struct weft_proxy_header *header);
     /*
      * Server: a request is complete. |head| is valid during the call. The owner answers with
      * weft__transport_accept, _refuse or _respond, now or later; until then nothing is read. A body
@@ -233,6 +240,7 @@ struct weft_transport {
     uint64_t control_ns; /* until when the control frames received use up their rate */
     uint8_t pings;       /* sent since then */
     uint8_t role;        /* enum weft_ws_role */
+    bool proxy;          /* a PROXY header has to come first */
     bool is_ws;          /* |ws| is alive */
     bool paused;         /* reading stopped because of unsent bytes */
     bool pressed;        /* on_drain is owed */
@@ -342,6 +350,10 @@ WEFT_MUST_USE int weft__transport_send_frame(struct weft_transport *transport,
 WEFT_MUST_USE int weft__transport_send_frames(struct weft_transport *transport,
                                               struct weft_slice frames, struct weft_buf *owner,
                                               size_t count);
+
+/* The address a PROXY header names as the source. **Errors:** WEFT_ERR_NOT_FOUND: none. */
+WEFT_MUST_USE int weft__transport_proxy_source(const struct weft_proxy_header *header,
+                                               struct weft_address *ret_address);
 
 /* Bytes sent by the owner that the kernel did not take yet. */
 size_t weft__transport_unsent(const struct weft_transport *transport);
