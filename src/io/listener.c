@@ -122,11 +122,11 @@ static int set_blocking(int fd, bool blocking)
 int weft__listener_adopt(struct weft_listener *listener, struct weft_loop *loop, int fd,
                          unsigned flags, const struct weft_listener_callbacks *callbacks)
 {
-    *listener = (struct weft_listener){
-        .loop = loop,
-        .callbacks = callbacks,
-        .fd = fd,
-        .flags = flags & (WEFT_LISTENER_REUSEPORT | WEFT_LISTENER_STEPWISE)};
+    *listener =
+        (struct weft_listener){.loop = loop,
+                               .callbacks = callbacks,
+                               .fd = fd,
+                               .flags = flags & (WEFT_LISTENER_REUSEPORT | WEFT_LISTENER_STEPWISE)};
     weft__list_init(&listener->node);
     weft__timer_init(&listener->backoff, backoff_over);
     int err = set_blocking(fd, !(loop->ops->socket_flags & SOCK_NONBLOCK));

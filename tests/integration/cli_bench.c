@@ -367,7 +367,7 @@ static void answer(int fd, const uint8_t *request, size_t len)
 {
     struct weft_http1_head head;
     struct weft_ws_upgrade upgrade;
-    const struct weft_ws_deflate_params none = {0};
+    const struct weft_ws_deflate_params plain = {0};
     struct weft_bytes out;
     size_t scanned = 0;
     int status;
@@ -375,7 +375,7 @@ static void answer(int fd, const uint8_t *request, size_t len)
         weft__ws_upgrade_check(&head, NULL, 0, &upgrade, &status))
         return;
     weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
-    if (!weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), &none, NULL, 0))
+    if (!weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), &plain, NULL, 0))
         write_all(fd, out.ptr, out.len);
     weft__bytes_done(&out);
 }
@@ -469,7 +469,8 @@ static void what_differs_from_what_was_sent_is_noticed(void **state)
 
 static void server_that_does_not_compress_is_refused(void **state)
 {
-    struct echo echo = start_echo(state, none);
+    static const char *const off[] = {"--deflate", "off", NULL};
+    struct echo echo = start_echo(state, off);
     struct run run = BENCH(state, "echo", echo.url, "--connections", "2", "--deflate");
     assert_int_equal(run.status, 1);
     assert_true(errors_of(&run, "handshake") == 2);

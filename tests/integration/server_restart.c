@@ -272,7 +272,8 @@ static int knock(const struct place *place)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", place->data);
+    int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", place->data);
+    assert_in_range(len, 1, sizeof(address.sun_path) - 1);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
 }

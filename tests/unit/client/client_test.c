@@ -38,8 +38,6 @@ static void urls_that_are_none_are_refused_before_anything_happens(void **state)
                    WEFT_ERR_USAGE);
         assert_non_null(strstr(message, "is no URL"));
     }
-    options.url = "wss://127.0.0.1/ws";
-    assert_err(weft_client_connect(&options, &client, NULL, 0), WEFT_ERR_UNSUPPORTED);
     assert_null(client);
 }
 

@@ -160,7 +160,8 @@ static void script_respond(struct script *script, const struct weft_http1_head *
     if (script->status)
         SCRIPT_CHECK(weft__ws_upgrade_refuse(&out, script->status, NULL, NULL, 0) == 0);
     else
-        SCRIPT_CHECK(weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), NULL, NULL, 0) == 0);
+        SCRIPT_CHECK(
+            weft__ws_upgrade_accept(&out, &upgrade, weft__crypto_openssl(), NULL, NULL, 0) == 0);
     script_write(script, &out);
 }
 

@@ -5,8 +5,8 @@
 
 static const char *const names[] = {"weft.example", NULL};
 static const char *const origins[] = {"https://app.example", "http://other.example:8081", NULL};
-static const struct weft_origin_policy policy = {names, origins};
-static const struct weft_origin_policy bare = {NULL, NULL};
+static const struct weft_origin_policy policy = {.hosts = names, .origins = origins};
+static const struct weft_origin_policy bare = {.hosts = NULL, .origins = NULL};
 
 static bool host(const struct weft_origin_policy *p, const char *text)
 {
