@@ -29,8 +29,14 @@ set_target_properties(uring_probe PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 target_link_libraries(uring_probe PRIVATE weft_flags PkgConfig::WEFT_URING)
 
+# Runs a program where io_uring is refused.
+add_executable(no_uring EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/tests/lib/probe/no_uring.c")
+set_target_properties(no_uring PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+target_link_libraries(no_uring PRIVATE weft_flags)
+
 add_custom_target(tests)
-add_dependencies(tests uring_probe)
+add_dependencies(tests uring_probe no_uring)
 if(TARGET weft)
     add_dependencies(tests weft)
 endif()

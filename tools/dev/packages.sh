@@ -58,6 +58,9 @@ missing_packages()
         browser)
             has_command chromium || echo chromium
             ;;
+        valgrind)
+            has_command valgrind || echo valgrind
+            ;;
         fuzz)
             has_command clang || echo clang
             has_fuzzer_runtime || echo libclang-rt-14-dev

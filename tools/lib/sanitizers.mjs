@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sanitizer reports of every process a test starts. A server's report would be lost with its
+// Reports of sanitizers and valgrind about every process a test starts. A server's report would be lost with its
 // output, or its exit status with a test that does not look at it; so reports go to files beside
 // the test's log, and a file there is a failure.
 import { readFileSync, readdirSync } from 'node:fs';
@@ -7,9 +7,24 @@ import { basename, dirname, join } from 'node:path';
 
 const prefixOf = (log) => `${log}.report`;
 
-/** The environment that makes |sanitizer| ("thread", "address,undefined", "") report beside |log|. */
+const VALGRIND_OPTIONS = [
+    '--quiet',
+    '--vgdb=no',
+    '--trace-children=yes',
+    '--error-exitcode=99',
+    '--leak-check=full',
+    '--errors-for-leak-kinds=definite',
+];
+
+/**
+ * The environment that makes |sanitizer| ("thread", "address,undefined", "valgrind", "") report
+ * beside |log|.
+ */
 export function sanitizerEnv(sanitizer, log) {
     if (sanitizer === '') return {};
+    if (sanitizer === 'valgrind') {
+        return { VALGRIND_OPTS: [...VALGRIND_OPTIONS, `--log-file=${prefixOf(log)}.%p`].join(' ') };
+    }
     const place = `log_path=${prefixOf(log)}`;
     return {
         ASAN_OPTIONS: `${place}:detect_stack_use_after_return=1:strict_string_checks=1`,
@@ -22,7 +37,10 @@ export function sanitizerEnv(sanitizer, log) {
 export function withReports(result, log) {
     const prefix = `${basename(prefixOf(log))}.`;
     const reports = readdirSync(dirname(log)).filter((name) => name.startsWith(prefix));
-    if (reports.length === 0) return result;
-    const texts = reports.map((name) => readFileSync(join(dirname(log), name), 'utf8'));
+    // Valgrind makes its files also when it finds nothing.
+    const texts = reports
+        .map((name) => readFileSync(join(dirname(log), name), 'utf8'))
+        .filter((text) => text !== '');
+    if (texts.length === 0) return result;
     return { ...result, ok: false, output: `${result.output}\n${texts.join('\n')}` };
 }

@@ -13,6 +13,7 @@ const UNIT_TIMEOUT_MS = 60_000;
 const INTEGRATION_TIMEOUT_MS = 120_000;
 const CONFORMANCE_TIMEOUT_MS = 300_000;
 const TS_TIMEOUT_MS = 300_000;
+const VALGRIND_TIMEOUT_MS = 120_000;
 
 /** The C tests of the sources, so that one that was not built is a failure and not an absence. */
 function cTests(root, build, kind, pattern) {
@@ -175,9 +176,39 @@ function integrationSuites(root, build, uring) {
     return [suite('epoll'), { ...suite('uring'), notRun: refused }];
 }
 
+/** What valgrind runs of the integration tests: every layer from sockets up, in seconds. */
+const VALGRIND_INTEGRATION = ['io_buffers', 'io_transport', 'io_echo', 'server_http'];
+
+/** Unit tests that valgrind leaves out: exhaustive ones, which would take minutes each. */
+const VALGRIND_OMITTED = ['utf8_test', 'cases_test', 'powercut_test'];
+
+/** Memcheck over C tests, on epoll: valgrind cannot follow io_uring, so it is refused to them. */
+function valgrindSuite(root, build) {
+    const chosen = [
+        ...cTests(root, build, 'unit', /_test\.c$/).filter(
+            ({ name }) => !VALGRIND_OMITTED.includes(basename(name)),
+        ),
+        ...cTests(root, build, 'integration', /\.c$/).filter(({ name }) =>
+            VALGRIND_INTEGRATION.includes(basename(name)),
+        ),
+    ];
+    const suite = cSuite('C under valgrind', build, chosen, {
+        timeoutMs: VALGRIND_TIMEOUT_MS,
+        parallel: 2,
+        env: { WEFT_TEST_LOOP: 'epoll' },
+    });
+    const tests = suite.tests.map((test) => ({
+        ...test,
+        command: join(build, 'tests/no_uring'),
+        args: ['valgrind', test.command, ...test.args],
+        sanitizer: 'valgrind',
+    }));
+    return { ...suite, tests };
+}
+
 /**
- * The suites called |names| ("all", or a list of: tools unit threads integration conformance security
- * ts ts-server e2e).
+ * The suites called |names| ("all", or a list of: tools unit threads valgrind integration
+ * conformance security ts ts-server e2e).
  * |uring| says whether the kernel lets us test io_uring: { available, reason }.
  */
 export function makeSuites(names, { root, build, uring }) {
@@ -188,6 +219,7 @@ export function makeSuites(names, { root, build, uring }) {
         tools: () => [toolSuite(root)],
         unit: () => [cSuite('C unit', build, unit, options)],
         threads: () => [cSuite('C unit, threaded modules', build, threaded, options)],
+        valgrind: () => [valgrindSuite(root, build)],
         integration: () => integrationSuites(root, build, uring),
         conformance: () => [conformanceSuite(root, build, uring)],
         security: () => [securitySuite(root, build, uring)],

@@ -66,6 +66,9 @@ test('a sanitizer report of any process makes the run a failure', () => {
     assert.deepEqual(sanitizerEnv('', log), {});
     assert.ok(sanitizerEnv('thread', log).TSAN_OPTIONS.includes(`log_path=${log}.report`));
     assert.equal(withReports({ ok: true, output: 'x' }, log).ok, true);
+    assert.ok(sanitizerEnv('valgrind', log).VALGRIND_OPTS.includes(`--log-file=${log}.report`));
+    writeFileSync(`${log}.report.4710`, '');
+    assert.equal(withReports({ ok: true, output: 'x' }, log).ok, true);
     writeFileSync(`${log}.report.4711`, 'data race');
     const result = withReports({ ok: true, output: 'x' }, log);
     assert.equal(result.ok, false);

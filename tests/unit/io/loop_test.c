@@ -172,8 +172,8 @@ static void tasks_of_four_threads_arrive_in_each_threads_order(void **state)
     }
     const struct weft_loop_stats *stats = weft__loop_stats(loop);
     assert_int_equal(stats->tasks, POSTERS * POSTS);
-    /* A burst costs one wake-up, not one each. */
-    assert_in_range(stats->wakeups, 1, POSTERS * POSTS / 2);
+    /* A burst costs one wake-up, not one each; none when the loop found it before it slept. */
+    assert_true(stats->wakeups <= POSTERS * POSTS / 2);
     weft__loop_free(loop);
 }
 
