@@ -196,8 +196,10 @@ static bool reserve(struct weft_ws_conn *conn, size_t more)
     /* Neither sum overflows: check_limits held the message to its limit. */
     size_t announced = conn->message_len + (size_t)(conn->frame_len - conn->frame_at);
     size_t cap = WEFT_MAX(need, (size_t)GATHER_MIN);
-    if (conn->message_cap <= conn->options->max_message / 2)
-        cap = WEFT_MAX(cap, conn->message_cap * 2);
+    /* Always by as much again, up to the limit: growing by what came would copy without end. */
+    size_t most = conn->options->max_message;
+    size_t doubled = conn->message_cap <= most / 2 ? conn->message_cap * 2 : most;
+    cap = WEFT_MAX(cap, doubled);
     if (announced <= GATHER_EXACT_MAX)
         cap = WEFT_MAX(cap, announced);
     if (conn->frame_fin)
