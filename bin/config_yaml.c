@@ -384,9 +384,16 @@ static void read_mapping(struct reader *reader, const char *prefix)
 
 /* ---- The document ---- */
 
+/* Passes one event and goes on to the one behind it. */
+static bool next_but_one(struct reader *reader)
+{
+    bool more = next(reader);
+    return more && next(reader);
+}
+
 static void read_stream(struct reader *reader)
 {
-    if (!next(reader) || !next(reader)) /* the stream's start, then the document's */
+    if (!next_but_one(reader)) /* the stream's start, then the document's */
         return;
     if (reader->event.type == YAML_STREAM_END_EVENT)
         return; /* Nothing but comments. */
@@ -396,7 +403,7 @@ static void read_stream(struct reader *reader)
     /* "---" alone */
     if (!(event->type == YAML_SCALAR_EVENT && event->data.scalar.length == 0))
         read_mapping(reader, "");
-    if (!next(reader) || !next(reader)) /* the document's end, then the stream's */
+    if (!next_but_one(reader)) /* the document's end, then the stream's */
         return;
     if (reader->event.type != YAML_STREAM_END_EVENT)
         fail_at(reader, reader->event.start_mark, "", "there must be one document only");

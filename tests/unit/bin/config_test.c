@@ -28,6 +28,12 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void start_again(void **state)
+{
+    tear_down(state);
+    set_up(state);
+}
+
 static int read_text(const char *text)
 {
     return config_read_yaml(&config, "weft.yaml", weft__slice_str(text));
@@ -185,15 +191,13 @@ static void every_setting_arrives_from_a_flag(void **state)
     for (size_t i = 0; i < config_setting_count; i++) {
         const struct config_setting *setting = &config_settings[i];
         const struct config_setting *partner = partner_of(setting);
-        set_up(state);
+        start_again(state);
         assert_int_equal(config_set(&config, setting, CONFIG_FLAG, other_value(setting)), 0);
         if (partner)
             assert_int_equal(config_set(&config, partner, CONFIG_FLAG, other_value(partner)), 0);
         assert_int_equal(config_finish(&config), 0);
         assert_true(arrived(setting));
-        tear_down(state);
     }
-    set_up(state);
 }
 
 static void every_setting_arrives_from_the_environment(void **state)
@@ -201,16 +205,14 @@ static void every_setting_arrives_from_the_environment(void **state)
     for (size_t i = 0; i < config_setting_count; i++) {
         const struct config_setting *setting = &config_settings[i];
         const struct config_setting *partner = partner_of(setting);
-        set_up(state);
+        start_again(state);
         setenv(setting->environment, other_value(setting), 1);
         if (partner)
             setenv(partner->environment, other_value(partner), 1);
         assert_int_equal(config_read_environment(&config), 0);
         assert_int_equal(config_finish(&config), 0);
         assert_true(arrived(setting));
-        tear_down(state);
     }
-    set_up(state);
 }
 
 static void every_setting_arrives_from_a_file(void **state)
@@ -225,14 +227,12 @@ static void every_setting_arrives_from_a_file(void **state)
                  list ? "[\"" : "", other_value(setting), list ? "\"]" : "");
         if (partner_of(setting))
             snprintf(text, sizeof(text), "tls: {certificates: [{cert: a, key: b}]}");
-        set_up(state);
+        start_again(state);
         if (read_text(text))
             fail_msg("%s%s", text, config_errors(&config));
         assert_int_equal(config_finish(&config), 0);
         assert_true(arrived(setting));
-        tear_down(state);
     }
-    set_up(state);
 }
 
 /* ---- Values ---- */
@@ -461,14 +461,12 @@ static void mistakes_are_told_with_their_place(void **state)
         {"\"\\x1b[31m\": 1\n", "?[31m: there is no"},
     };
     for (size_t i = 0; i < WEFT_ARRAY_LEN(cases); i++) {
-        set_up(state);
+        start_again(state);
         assert_int_equal(read_text(cases[i].text), WEFT_ERR_USAGE);
         if (!strstr(config_errors(&config), cases[i].error))
             fail_msg("%s\n%s", cases[i].text, config_errors(&config));
         assert_int_not_equal(config_finish(&config), 0);
-        tear_down(state);
     }
-    set_up(state);
 }
 
 static void all_mistakes_are_told_but_not_more_than_twenty(void **state)
@@ -567,8 +565,7 @@ static void what_is_printed_reads_back_the_same(void **state)
         "-",        ":",    "a:",   "?",    "? a",  "a,b"};
     check_round_trip(state);
     for (size_t i = 0; i < WEFT_ARRAY_LEN(texts); i++) {
-        tear_down(state);
-        set_up(state);
+        start_again(state);
         assert_int_equal(config_set(&config, config_find("data"), CONFIG_FLAG, texts[i]), 0);
         assert_int_equal(config_set(&config, config_find("hosts"), CONFIG_FLAG, texts[i]), 0);
         check_round_trip(state);
