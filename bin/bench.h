@@ -9,7 +9,8 @@
  *   bench_stream.c      TLS below it
  *   bench_handshake.c   the request and the answer to it, with its extension
  *   bench_frames.c      counting the frames that come
- *   bench_payload.c     the frames that are sent, made once
+ *   bench_images.c      the frames that are sent, made once
+ *   bench_payload.c     the content of messages
  *   bench_scenarios.c   what each scenario does with a connection
  *   bench_process.c     the server's CPU time and memory
  *   bench_report.c      the table and the JSON
@@ -104,7 +105,12 @@ struct bench_options {
     pid_t server_pid; /* 0: not looked at */
 };
 
-/* ---- Frames to be sent (bench_payload.c) ---- */
+/* ---- Frames to be sent (bench_images.c), and their content (bench_payload.c) ---- */
+
+/* Appends the content of the message for slot |slot| of connection |index|.
+ * **Errors:** sticky in |out|. */
+void bench_payload_append(struct weft_bytes *out, const struct bench_options *options,
+                          uint32_t index, uint32_t slot);
 
 /*
  * The frames for the slots of a connection, masked, one behind the other. Shared by all

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages that are sent: their content, and the frames around it. */
+/* The content of messages: what is sent, and what an answer to a call says. */
 #include "base/mem.h"
 #include "bench.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-const uint8_t bench_mask[4] = {0x5a, 0xc3, 0x69, 0x96};
 
 /* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled",
  * 2016): the payload is the same in each run, and different for each |index| and slot. */
@@ -58,6 +56,15 @@ static void fill_json(uint8_t *data, size_t len, uint64_t seed)
     }
 }
 
+static void append_filled(struct weft_bytes *out, size_t len, uint64_t seed,
+                          void (*fill)(uint8_t *data, size_t len, uint64_t seed))
+{
+    if (!weft__bytes_reserve(out, len))
+        return;
+    fill(out->ptr + out->len, len, seed);
+    out->len += len;
+}
+
 /* Appends the call of slot |slot|. */
 static void append_call(struct weft_bytes *out, const struct bench_options *options, uint32_t slot,
                         uint64_t seed)
@@ -71,105 +78,21 @@ static void append_call(struct weft_bytes *out, const struct bench_options *opti
         weft__bytes_append_str(out, options->params);
     } else {
         weft__bytes_append_str(out, "[\"");
-        uint8_t *text = weft__bytes_extend(out, options->size);
-        if (text)
-            fill_plain(text, options->size, seed);
+        append_filled(out, options->size, seed, fill_plain);
         weft__bytes_append_str(out, "\"]");
     }
     weft__bytes_append_byte(out, '}');
 }
 
-static void append_payload(struct weft_bytes *out, const struct bench_options *options,
-                           uint32_t index, uint32_t slot)
+void bench_payload_append(struct weft_bytes *out, const struct bench_options *options,
+                          uint32_t index, uint32_t slot)
 {
     uint64_t seed = seed_of(index, slot);
     if (options->rpc) {
         append_call(out, options, slot, seed);
         return;
     }
-    uint8_t *data = weft__bytes_extend(out, options->size);
-    if (data && options->deflate)
-        fill_json(data, options->size, seed);
-    else if (data)
-        fill_plain(data, options->size, seed);
-}
-
-bool bench_images_own(const struct bench_options *options)
-{
-    /* All copies of a broadcast are the same, and calls are told apart by their numbers. */
-    return options->check && !options->rpc && options->scenario != BENCH_BROADCAST;
-}
-
-/* Appends the frame around |payload|: compressed when that was asked for and makes it shorter. No
- * message refers to an earlier one, which every receiver accepts. */
-static void append_frame(struct weft_bytes *out, const struct bench_options *options,
-                         struct weft_deflate_pool *pool, struct weft_slice payload)
-{
-    bool text = options->text || options->rpc || options->deflate;
-    struct weft_ws_head head = {
-        .opcode = text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY, .fin = true, .masked = true};
-    memcpy(head.mask, bench_mask, sizeof(bench_mask));
-    if (!weft__bytes_reserve(out, WEFT_WS_HEAD_MAX + payload.len + WEFT_DEFLATE_SLACK))
-        return;
-    uint8_t *room = out->ptr + out->len + WEFT_WS_HEAD_MAX;
-    size_t packed = 0;
-    if (options->deflate)
-        packed =
-            weft__deflate(pool, WEFT_DEFLATE_BITS_MAX, (struct weft_slice){NULL, 0}, payload, room);
-    if (!packed)
-        weft__mem_copy(room, payload.ptr, payload.len);
-    head.rsv = packed ? 4 : 0; /* RSV1, RFC 7692 §6 */
-    head.len = packed ? packed : payload.len;
-    size_t head_len = weft__ws_head_encode(&head, out->ptr + out->len);
-    uint8_t *content = out->ptr + out->len + head_len;
-    memmove(content, room, head.len);
-    weft__ws_mask(content, head.len, bench_mask, 0);
-    out->len += head_len + head.len;
-}
-
-int bench_images_init(struct bench_images *images, const struct bench_options *options,
-                      struct weft_deflate_pool *pool, uint32_t index)
-{
-    const struct weft_alloc *alloc = weft_alloc_default();
-    struct weft_bytes payload;
-    *images = (struct bench_images){.count = options->depth};
-    weft__bytes_init(&images->frames, alloc, SIZE_MAX);
-    weft__bytes_init(&images->plain, alloc, SIZE_MAX);
-    weft__bytes_init(&payload, alloc, SIZE_MAX);
-    images->alike = !options->rpc && !bench_images_own(options);
-    images->offsets = weft__mem_alloc_array(alloc, images->count + 1u, sizeof(*images->offsets));
-    if (!images->offsets)
-        return WEFT_ERR_NOMEM;
-    for (uint32_t slot = 0; slot < images->count; slot++) {
-        images->offsets[slot] = images->frames.len;
-        weft__bytes_clear(&payload);
-        append_payload(&payload, options, index, images->alike ? 0 : slot);
-        append_frame(&images->frames, options, pool, weft__bytes_slice(&payload));
-        if (options->check && !options->rpc)
-            weft__bytes_append_slice(&images->plain, weft__bytes_slice(&payload));
-    }
-    images->offsets[images->count] = images->frames.len;
-    images->payload_len = payload.len;
-    int err = weft__bytes_error(&payload);
-    weft__bytes_done(&payload);
-    if (!err)
-        err = weft__bytes_error(&images->frames);
-    return err ? err : weft__bytes_error(&images->plain);
-}
-
-void bench_images_done(struct bench_images *images)
-{
-    weft__bytes_done(&images->frames);
-    weft__bytes_done(&images->plain);
-    weft__mem_free(weft_alloc_default(), images->offsets,
-                   (images->count + 1u) * sizeof(*images->offsets));
-    *images = (struct bench_images){0};
-}
-
-bool bench_images_match(const struct bench_images *images, uint32_t slot, struct weft_slice data)
-{
-    return weft__slice_eq(
-        data, weft__slice(images->plain.ptr + slot * images->payload_len, images->payload_len));
+    append_filled(out, options->size, seed, options->deflate ? fill_json : fill_plain);
 }
 
 /* ---- Answers to calls ---- */

@@ -17,6 +17,7 @@ enum {
     RATE_DEPTH = 64, /* of --depth, with --rate */
     STORM_DEFAULT = 32,
     SIZE_MAX_BYTES = 64 << 20,
+    IN_FLIGHT_MAX = 256 << 20,
     WORKERS_MAX = 256,
     SECONDS_MAX = 86400,
     OTHER_FILES = 64, /* descriptors besides those of connections */
@@ -269,6 +270,8 @@ static bool check_together(const struct args *args, struct bench_options *option
         (void)args_fail(&command, "tcp:// is for echo and idle, without --check and --deflate");
         return false;
     }
+    if ((uint64_t)options->depth * options->size > IN_FLIGHT_MAX)
+        return bad("depth", "small enough for at most 256 MiB in flight on a connection");
     if (options->workers > options->connections)
         options->workers = options->connections;
     uint32_t first = options->connections / options->workers;

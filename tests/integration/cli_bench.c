@@ -545,6 +545,7 @@ static void wrong_usage_is_told(void **state)
         {"eat", "ws://127.0.0.1:1/"},
         {"echo", "http://127.0.0.1:1/"},
         {"echo", "ws://127.0.0.1:1/", "--connections", "0"},
+        {"echo", "ws://127.0.0.1:1/", "--depth=65536", "--size=65536"},
         {"echo", "ws://127.0.0.1:1/", "--duration", "long"},
         {"echo", "ws://127.0.0.1:1/", "--rate", "-1"},
         {"echo", "ws://127.0.0.1:1/", "--text", "--binary"},
