@@ -327,7 +327,7 @@ static void log_refusal(const struct http_request *request, int status)
     char host[WEFT_ADDRESS_TEXT_SIZE] = "";
     if (!weft__log_wants(log, WEFT_LOG_DEBUG))
         return;
-    if (weft__address_of_peer(request->conn->transport.tcp.fd, &peer))
+    if (weft__conn_peer(&request->conn->transport, &peer))
         weft__address_format_host(&peer, host);
     const struct weft_http1_header *origin = weft__http1_find(request->head, "Origin");
     WEFT_LOG(log, WEFT_LOG_DEBUG, "handshake.refused", weft__log_i64("status", status),

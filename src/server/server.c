@@ -339,10 +339,8 @@ static void log_start(struct weft_server *server)
                            server->options.data_folder ? server->options.data_folder : ":memory:"));
 }
 
-int weft_server_start(struct weft_server *server)
+static int start_all(struct weft_server *server)
 {
-    if (server->started)
-        return WEFT_ERR_STATE;
     int err = listen_all(server);
     if (err)
         return err; /* Without threads the loops never ran: weft_server_free closes what is open. */
@@ -354,6 +352,14 @@ int weft_server_start(struct weft_server *server)
         WEFT_ASSERT(err == 0 || i == 0); /* Half a server would own documents it cannot reach. */
     }
     server->started = err == 0;
+    return err;
+}
+
+int weft_server_start(struct weft_server *server)
+{
+    if (server->started)
+        return WEFT_ERR_STATE;
+    int err = start_all(server);
     if (err)
         WEFT_LOG(&server->log, WEFT_LOG_ERROR, "server.start_failed",
                  weft__log_str("error", weft_err_message(err)));
