@@ -41,7 +41,7 @@ struct weft_server {
     struct weft_worker **workers;
     struct weft_metrics **metrics; /* of each worker */
     unsigned worker_count;
-    bool started;
+    atomic_bool started; /* read by /healthz while weft_server_start ends */
     bool stopped;
     atomic_bool draining; /* readiness: no longer ready */
 };

@@ -413,8 +413,8 @@ static void tight_memory_refuses_sessions_and_documents(void **state)
     struct test_ws *good = test_ws_connect(world.url, "weft.v1.json");
     struct test_ws *greedy = test_ws_connect(world.url, "weft.v1.json");
     (void)test_ws_result(good, "doc.open", "{\"doc\":\"a\",\"type\":\"text\",\"create\":true}");
-    /* Memory for a message doubles as it grows. As long as it moves its owner may stay. */
-    send_part(greedy, 33 << 20, true);
+    /* As long as it moves its owner may stay. */
+    send_part(greedy, 52 << 20, true);
     uint64_t level = 0;
     for (int i = 0; i < 300 && !level; i++) {
         send_part(greedy, 1, false);

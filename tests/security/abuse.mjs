@@ -3,7 +3,7 @@
 // a fresh good client comes every 100 ms. Called by ./dev bench abuse and by ./dev test:
 //
 //     node tests/security/abuse.mjs [SECONDS] [--binary PATH] [--loop epoll|uring]
-//         [--attacks NAME,...] [--patience MS] [--margin MIB]
+//         [--attacks NAME,...] [--strength SHARE] [--patience MS] [--margin MIB]
 //
 // Fails when a good client waited longer than --patience or was not served, when the memory of the
 // process is not back within --margin of where it was, or when the server did not survive. Prints
@@ -121,13 +121,13 @@ async function endServer({ child }) {
     return child.exitCode === 0 ? null : `exit status ${child.exitCode ?? child.signalCode}`;
 }
 
-async function attack(server, { seconds, attacks, patience, margin }) {
+async function attack(server, { seconds, attacks, strength, patience, margin }) {
     const { pid } = server.child;
     await goodClients(server.port, patience, Date.now() + 1000);
     const before = rssMib(pid);
     const counted = (await metrics(server.port)).weft_memory_connection_bytes;
     const stopPeak = watchPeak(() => rssMib(pid));
-    const attackers = fork(join(here, 'attacks.mjs'), [server.port, ...(attacks ? [attacks] : [])]);
+    const attackers = fork(join(here, 'attacks.mjs'), [server.port, strength, ...(attacks ? [attacks] : [])]);
     const { times, failures } = await goodClients(server.port, patience, Date.now() + seconds * 1000);
     attackers.kill('SIGKILL');
     const peak = stopPeak();
@@ -190,6 +190,7 @@ export async function main(argv) {
             binary: { type: 'string', default: join(here, '../../build/release/bin/weft') },
             loop: { type: 'string' },
             attacks: { type: 'string' },
+            strength: { type: 'string', default: '1' },
             patience: { type: 'string', default: '2000' },
             margin: { type: 'string', default: '32' },
         },
@@ -197,6 +198,7 @@ export async function main(argv) {
     const options = {
         binary: resolve(values.binary),
         attacks: values.attacks,
+        strength: values.strength,
         seconds: Number(positionals[0] ?? 60),
         patience: Number(values.patience),
         margin: Number(values.margin),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attackers, in a process of their own so that they do not disturb whoever measures:
 //
-//     node tests/security/attacks.mjs PORT [NAME,...]
+//     node tests/security/attacks.mjs PORT STRENGTH [NAME,...]
 //
-// Each attack goes on, in some number of lanes, until the process is ended. One that the server
+// Each attack goes on, in some number of lanes times STRENGTH (1: all), until the process is ended. One that the server
 // throws out comes back a moment later. Bounded: about 2,000 connections, all on loopback.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { once } from 'node:events';
 import { call, connect, frame, PING, request, TEXT, upgrade } from './wire.mjs';
 
 const port = Number(process.argv[2]);
+const strength = Number(process.argv[3]);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const ended = (socket) => (socket.destroyed ? Promise.resolve() : once(socket, 'close'));
 
@@ -159,10 +160,10 @@ async function lane({ run }) {
     }
 }
 
-const names = process.argv[3]?.split(',') ?? Object.keys(attacks);
+const names = process.argv[4]?.split(',') ?? Object.keys(attacks);
 for (const name of names) {
     if (!attacks[name]) throw new Error(`there is no attack "${name}"`);
-    for (let i = 0; i < attacks[name].lanes; i++) lane(attacks[name]);
+    for (let i = 0; i < Math.ceil(attacks[name].lanes * strength); i++) lane(attacks[name]);
 }
 // A hundred connections a second would otherwise be listeners that nobody needs.
 process.on('uncaughtException', (error) => console.error(error.stack));

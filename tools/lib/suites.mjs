@@ -134,7 +134,9 @@ function conformanceSuite(root, build, uring) {
 function securitySuite(root, build, uring) {
     const sanitizer = sanitizerOf(build);
     // Sanitizers take time, and keep what is freed: then only what the server counts is judged.
-    const judged = sanitizer === '' ? [] : ['--patience', '10000', '--margin', '4000'];
+    const strength = sanitizer === 'thread' ? '0.05' : '0.2';
+    const slow = ['--strength', strength, '--patience', '10000', '--margin', '4000'];
+    const judged = sanitizer === '' ? [] : slow;
     const wrapper = sanitizer === 'thread' ? ['setarch', '-R'] : [];
     const loops = uring.available ? ['epoll', 'uring'] : ['epoll'];
     const tests = loops.map((loop) => {
