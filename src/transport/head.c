@@ -179,6 +179,11 @@ void weft__transport_head_late(struct weft_transport *t)
         return;
     }
     weft__transport_limit(t, WEFT_TRANSPORT_LIMIT_HANDSHAKE);
+    /* What came is no request, and the peer a proxy. */
+    if (t->proxy) {
+        weft__transport_abort(t, WEFT_ERR_TIMEOUT);
+        return;
+    }
     /* Such a peer is told, but not waited for once more. */
     t->in_ended = true;
     weft__transport_head_refuse(t, begun ? 408 : 0, NULL, WEFT_ERR_TIMEOUT);

@@ -47,10 +47,15 @@ static void put(int fd, const void *data, size_t len)
 static bool is_served(int fd)
 {
     char text[TEXT_SIZE] = "";
-    ssize_t got = recv(fd, text, sizeof(text) - 1, 0);
+    ssize_t got;
+    do { /* io_uring of the server in this process interrupts calls with a time-out */
+        got = recv(fd, text, sizeof(text) - 1, 0);
+    } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN)
         fail_msg("neither served nor ended");
-    return got > 0 && strncmp(text, "HTTP/1.1 200", 12) == 0;
+    if (got > 0 && strncmp(text, "HTTP/1.1 200", 12) != 0)
+        fail_msg("answered: %s", text);
+    return got > 0;
 }
 
 /* Connects with |header|, asks, and leaves the connection open in |ret_fd|. */
@@ -84,6 +89,14 @@ static unsigned metric(const struct test_in_process *world, const char *name)
             sum += (unsigned)strtoul(strchr(at, ' '), NULL, 10);
     free(answer);
     return sum;
+}
+
+/* Workers publish at the end of a tick, which a peer may be faster than. */
+static void wait_metric(const struct test_in_process *world, const char *name, unsigned want)
+{
+    for (int i = 0; i < 500 && metric(world, name) != want; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_int_equal(metric(world, name), want);
 }
 
 static void both_versions_are_read_before_http(void **state)
@@ -120,7 +133,7 @@ static void what_is_no_header_ends_the_connection(void **state)
     assert_false(ask_text(world, ""));
     assert_false(ask_text(world, "PROXY TCP4 1.2.3.4\r\n"));
     assert_false(ask_text(world, "PROXY TCP4 1.2.3.4 1.2.3.4 1 99999\r\n"));
-    assert_int_equal(metric(world, "weft_proxy_errors_total"), 3);
+    wait_metric(world, "weft_proxy_errors_total", 3);
     test_in_process_free(world);
 }
 

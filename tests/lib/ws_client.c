@@ -72,6 +72,24 @@ static bool send_all(int fd, const void *data, size_t len)
     return true;
 }
 
+/* Connects; one that is interrupted (by the io_uring of a server in this process, say) goes on by
+ * itself. False with errno. */
+static bool connect_fd(int fd, const struct weft_address *address)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    int sys = 0;
+    socklen_t len = sizeof(sys);
+    if (connect(fd, &address->u.any, weft__address_len(address)) == 0)
+        return true;
+    if (errno != EINTR)
+        return false;
+    while (poll(&ready, 1, WAIT_MS) < 0 && errno == EINTR)
+        continue;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &len) == 0)
+        errno = sys;
+    return sys == 0;
+}
+
 int test_tcp_connect(const char *url)
 {
     struct weft_url parts;
@@ -82,7 +100,7 @@ int test_tcp_connect(const char *url)
     int fd = socket(address.u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, &address.u.any, weft__address_len(&address))) {
+    if (!connect_fd(fd, &address)) {
         print_error("cannot connect to %s: %s\n", url, strerror(errno));
         fail();
     }
