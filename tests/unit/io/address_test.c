@@ -39,6 +39,30 @@ static void ipv4_inside_ipv6_is_shown_as_ipv4(void **state)
     check("[::ffff:10.1.2.3]:7", "10.1.2.3:7");
 }
 
+static void unix_sockets_are_paths(void **state)
+{
+    (void)state;
+    struct weft_address address;
+    char text[WEFT_ADDRESS_TEXT_SIZE];
+    char longest[5 + WEFT_ADDRESS_PATH_SIZE] = "unix:";
+    check("unix:/run/weft.sock", "unix:/run/weft.sock");
+    check("unix:relative:8080", "unix:relative:8080");
+    memset(longest + 5, 'x', WEFT_ADDRESS_PATH_SIZE - 1);
+    check(longest, longest);
+    assert_ok(weft__address_parse(longest, &address));
+    assert_int_equal(weft__address_len(&address), sizeof(address.u.local));
+    assert_true(weft__address_is_unix(&address));
+    assert_true(weft__address_is_loopback(&address));
+    assert_int_equal(weft__address_port(&address), 0);
+    weft__address_format_host(&address, text);
+    assert_string_equal(text, "unix");
+    assert_err(weft__address_parse("unix:", &address), WEFT_ERR_USAGE);
+    memset(longest + 5, 'x', WEFT_ADDRESS_PATH_SIZE);
+    char too_long[sizeof(longest) + 1] = "";
+    memcpy(too_long, longest, sizeof(longest));
+    assert_err(weft__address_parse(too_long, &address), WEFT_ERR_USAGE);
+}
+
 static void malformed_addresses_are_usage_errors(void **state)
 {
     (void)state;
@@ -130,6 +154,7 @@ int main(void)
         cmocka_unit_test(numeric_addresses_survive_a_round_trip),
         cmocka_unit_test(localhost_and_the_empty_host_need_no_resolver),
         cmocka_unit_test(ipv4_inside_ipv6_is_shown_as_ipv4),
+        cmocka_unit_test(unix_sockets_are_paths),
         cmocka_unit_test(malformed_addresses_are_usage_errors),
         cmocka_unit_test(split_leaves_names_to_the_caller),
         cmocka_unit_test(loopback_is_recognised_in_every_form),
