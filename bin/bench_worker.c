@@ -123,6 +123,8 @@ static void close_all(struct bench_worker *worker)
 static void finish(struct weft_task *task)
 {
     struct bench_worker *worker = WEFT_CONTAINER_OF(task, struct bench_worker, finish_task);
+    /* What is sent from here on is not within the time of measuring. */
+    worker->now_ns = weft__clock_now_ns();
     if (worker->phase == BENCH_PHASE_RUN && worker->options->rate > 0) {
         worker->phase = BENCH_PHASE_DRAIN;
         weft__loop_timer_start(worker->loop, &worker->timer, BENCH_DRAIN_MS);
