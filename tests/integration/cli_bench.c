@@ -467,6 +467,26 @@ static void what_differs_from_what_was_sent_is_noticed(void **state)
     (void)close(script.listener);
 }
 
+/* ---- Compression ---- */
+
+static void compressed_echoes_are_checked(void **state)
+{
+    static const char *const modes[] = {"shared", "takeover"};
+    static const char *const sizes[] = {"0", "20", "1024", "100000"};
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(modes) * WEFT_ARRAY_LEN(sizes); i++) {
+        const char *const args[] = {"--deflate", modes[i % 2], NULL};
+        struct echo echo = start_echo(state, args);
+        struct run run =
+            BENCH(state, "echo", echo.url, "--deflate", "--check", "--size", sizes[i / 2],
+                  "--connections", "4", "--depth", "3", "--duration", "0.1");
+        check_good(&run);
+        if (i / 2 == 2)
+            assert_true(number(&run, "bytes_in") < number(&run, "messages") * 600);
+        done(&run);
+        stop_echo(&echo);
+    }
+}
+
 static void server_that_does_not_compress_is_refused(void **state)
 {
     static const char *const off[] = {"--deflate", "off", NULL};
@@ -626,6 +646,7 @@ int main(void)
         cmocka_unit_test(server_that_goes_away_ends_the_run_with_errors),
         cmocka_unit_test(what_servers_may_not_do_is_an_error),
         cmocka_unit_test(what_differs_from_what_was_sent_is_noticed),
+        cmocka_unit_test(compressed_echoes_are_checked),
         cmocka_unit_test(server_that_does_not_compress_is_refused),
         cmocka_unit_test(encrypted_echoes_are_checked),
         cmocka_unit_test(wrong_usage_is_told),
