@@ -100,7 +100,7 @@ function toolSuite(root) {
     return { title: 'build tools', tests, parallel: 2 };
 }
 
-/** The WebSocket case list, judged in both roles on every loop that is there, plain and encrypted;
+/** The WebSocket case list and what it leaves out, judged in both roles on every loop that is there, plain and encrypted;
  *  and compression with a peer that is not ours. */
 function conformanceSuite(root, build, uring) {
     const loops = uring.available ? ['epoll', 'uring'] : ['epoll'];
@@ -109,6 +109,8 @@ function conformanceSuite(root, build, uring) {
         { name: `websocket-${loop}`, script: list, args: ['--loop', loop] },
         { name: `websocket-tls-${loop}`, script: list, args: ['--loop', loop, '--tls'] },
         { name: `peer-${loop}`, script: 'peer.mjs', args: ['--loop', loop] },
+        { name: `handshake-${loop}`, script: 'handshake.mjs', args: ['--loop', loop] },
+        { name: `messages-${loop}`, script: 'messages.mjs', args: ['--loop', loop] },
     ]);
     /* The last group once more, with contexts that are kept. */
     runs.push({ name: 'takeover', script: list, args: ['--case', '13.', '--deflate', 'takeover'] });
