@@ -182,7 +182,7 @@ static void echoes_of_every_length_are_checked(void **state)
     for (size_t i = 0; i < WEFT_ARRAY_LEN(sizes); i++) {
         struct run run =
             BENCH(state, "echo", echo.url, "--connections", "3", "--depth", "4", "--size", sizes[i],
-                  "--check", i % 2 ? "--text" : "--binary", "--duration", "0.1", "--workers", "2");
+                  "--check", i % 2 ? "--text" : "--binary", "--duration", "0.4", "--workers", "2");
         check_good(&run);
         done(&run);
     }
@@ -472,13 +472,13 @@ static void what_differs_from_what_was_sent_is_noticed(void **state)
 static void compressed_echoes_are_checked(void **state)
 {
     static const char *const modes[] = {"shared", "takeover"};
-    static const char *const sizes[] = {"0", "20", "1024", "100000"};
+    static const char *const sizes[] = {"0", "20", "1024", "70000"};
     for (size_t i = 0; i < WEFT_ARRAY_LEN(modes) * WEFT_ARRAY_LEN(sizes); i++) {
         const char *const args[] = {"--deflate", modes[i % 2], NULL};
         struct echo echo = start_echo(state, args);
         struct run run =
             BENCH(state, "echo", echo.url, "--deflate", "--check", "--size", sizes[i / 2],
-                  "--connections", "4", "--depth", "3", "--duration", "0.1");
+                  "--connections", "2", "--depth", "2", "--duration", "0.5");
         check_good(&run);
         if (i / 2 == 2)
             assert_true(number(&run, "bytes_in") < number(&run, "messages") * 600);
