@@ -416,7 +416,7 @@ static void tight_memory_refuses_sessions_and_documents(void **state)
     /* As long as it moves its owner may stay. */
     send_part(greedy, 52 << 20, true);
     uint64_t level = 0;
-    for (int i = 0; i < 300 && !level; i++) {
+    for (int64_t end_ms = now_ms() + PATIENCE_MS; !level && now_ms() < end_ms;) {
         send_part(greedy, 1, false);
         level = metric(&world, "weft_memory_level", "");
     }
