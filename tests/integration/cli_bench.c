@@ -396,7 +396,7 @@ static void *play(void *arg)
     return NULL;
 }
 
-static void start_script(struct script *script)
+static void listen_script(struct script *script)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
@@ -406,6 +406,11 @@ static void start_script(struct script *script)
     assert_int_equal(listen(script->listener, 4), 0);
     assert_int_equal(getsockname(script->listener, (struct sockaddr *)&address, &len), 0);
     (void)snprintf(script->url, sizeof(script->url), "ws://127.0.0.1:%u/", ntohs(address.sin_port));
+}
+
+static void start_script(struct script *script)
+{
+    listen_script(script);
     assert_int_equal(pthread_create(&script->thread, NULL, play, script), 0);
 }
 
@@ -556,6 +561,41 @@ static void encrypted_echoes_are_checked(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* ---- Plain TCP ---- */
+
+/* Sends every byte of one connection back, a few at a time. */
+static void *echo_bytes(void *arg)
+{
+    const struct script *script = arg;
+    uint8_t bytes[700];
+    ssize_t n;
+    int fd = accept(script->listener, NULL, NULL);
+    while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+        write_all(fd, bytes, (size_t)n);
+    (void)close(fd);
+    return NULL;
+}
+
+static void plain_tcp_echo_is_counted_by_bytes(void **state)
+{
+    struct script script = {0};
+    char url[128];
+    listen_script(&script);
+    (void)snprintf(url, sizeof(url), "tcp%s", script.url + 2);
+    assert_int_equal(pthread_create(&script.thread, NULL, echo_bytes, &script), 0);
+    struct run run =
+        BENCH(state, "echo", url, "--connections", "1", "--depth", "3", "--size", "1000");
+    assert_int_equal(pthread_join(script.thread, NULL), 0);
+    (void)close(script.listener);
+    check_good(&run);
+    /* The same bytes as for a WebSocket: two of header, two of length and four of mask. A message
+     * is counted when its last byte is there, so at either end of the time some are not whole. */
+    double whole = number(&run, "messages") * 1008;
+    assert_true(number(&run, "bytes_in") > whole - 4 * 1008);
+    assert_true(number(&run, "bytes_in") < whole + 4 * 1008);
+    done(&run);
+}
+
 /* ---- The command line ---- */
 
 static void wrong_usage_is_told(void **state)
@@ -570,6 +610,8 @@ static void wrong_usage_is_told(void **state)
         {"echo", "ws://127.0.0.1:1/", "--rate", "-1"},
         {"echo", "ws://127.0.0.1:1/", "--text", "--binary"},
         {"echo", "ws://127.0.0.1:1/", "--insecure"},
+        {"echo", "tcp://127.0.0.1:1", "--check"},
+        {"storm", "tcp://127.0.0.1:1"},
         {"echo", "ws://127.0.0.1:1/", "--source", "here"},
         {"echo", "ws://127.0.0.1:1/", "--source", "::1"},
         {"echo", "ws://127.0.0.1:1/", "--path", "nowhere"},
@@ -649,6 +691,7 @@ int main(void)
         cmocka_unit_test(compressed_echoes_are_checked),
         cmocka_unit_test(server_that_does_not_compress_is_refused),
         cmocka_unit_test(encrypted_echoes_are_checked),
+        cmocka_unit_test(plain_tcp_echo_is_counted_by_bytes),
         cmocka_unit_test(wrong_usage_is_told),
         cmocka_unit_test(table_names_what_was_measured),
     };

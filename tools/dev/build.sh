@@ -69,5 +69,5 @@ build_web()
 # Every C file of ours, each followed by a zero byte.
 c_files()
 {
-    find include src bin tests examples bench -name '*.[ch]' -print0 2>/dev/null
+    find include src bin tests examples bench -name node_modules -prune -o -name '*.[ch]' -print0 2>/dev/null
 }

@@ -3,10 +3,12 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Every file below |folder|, sorted; none when there is no such folder. */
+/** Every file below |folder| but those of installed packages, sorted; none when there is no such
+ *  folder. */
 export function walk(folder) {
     if (!existsSync(folder)) return [];
     return readdirSync(folder)
+        .filter((name) => name !== 'node_modules')
         .sort()
         .flatMap((name) => {
             const path = join(folder, name);
