@@ -39,7 +39,7 @@ enum weft_loop_backend {
 /* What io_uring is used for only in newer kernels, and can be told not to use, so that tests find
  * the ways of older ones too. */
 enum weft_uring_feature {
-    WEFT_URING_SHARING = 1, /* Linux 6.12: receives share and span buffers */
+    WEFT_URING_SHARING = 1, /* Linux 6.16: receives share and span buffers */
     WEFT_URING_DEFER = 2,   /* Linux 6.1: completions wait until the loop asks for them */
 };
 

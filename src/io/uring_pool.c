@@ -4,12 +4,14 @@
 
 #include "base/assert.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 /* What liburing 2.3 does not know yet. */
 enum {
     RECVSEND_BUNDLE = 1 << 4,       /* sqe->ioprio, Linux 6.10: one receive fills many buffers */
-    PBUF_RING_INC = 2,              /* flag of the registration, Linux 6.12: and many share one */
+    PBUF_RING_INC = 2,              /* flag of the registration, Linux 6.12: many share one */
     FEAT_RECVSEND_BUNDLE = 1 << 14, /* of a ring */
 };
 
@@ -19,6 +21,24 @@ enum {
     SINGLE_SIZE = 32 * 1024,
     SINGLE_COUNT = 64,
 };
+
+bool weft__uring_kernel_can_share(const char *release)
+{
+    enum { MAJOR = 6, MINOR = 16 };
+    char *end;
+    unsigned long major = strtoul(release, &end, 10);
+    if (end == release || *end != '.')
+        return false;
+    unsigned long minor = strtoul(end + 1, NULL, 10);
+    return major > MAJOR || (major == MAJOR && minor >= MINOR);
+}
+
+static bool can_share(const struct io_uring *ring)
+{
+    struct utsname name;
+    return (ring->features & FEAT_RECVSEND_BUNDLE) != 0 && uname(&name) == 0 &&
+           weft__uring_kernel_can_share(name.release);
+}
 
 static void *map(size_t size)
 {
@@ -66,9 +86,7 @@ static bool enroll(struct weft_uring_pool *pool, struct io_uring *ring)
 int weft__uring_pool_init(struct weft_uring_pool *pool, struct io_uring *ring, unsigned count,
                           unsigned size, bool may_share)
 {
-    /* Bundles alone are not used: some kernels leave gaps in those of whole buffers. */
-    *pool = (struct weft_uring_pool){.sharing =
-                                         may_share && (ring->features & FEAT_RECVSEND_BUNDLE) != 0};
+    *pool = (struct weft_uring_pool){.sharing = may_share && can_share(ring)};
     int err = allocate(pool, count, size);
     if (err)
         return err;

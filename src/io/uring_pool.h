@@ -6,7 +6,7 @@
  *   memory  ├─ buffer 0 ─┼─ buffer 1 ─┼─ buffer 2 ─┼─ buffer 3 ─┤
  *                            ▲ next, used: here the next receive begins
  *
- * With sharing (Linux 6.12: bundles and incremental buffers) one receive goes on from buffer to
+ * With sharing (Linux 6.16: bundles and incremental buffers) one receive goes on from buffer to
  * buffer and the next one begins where it ended. What a receive brings is then one slice, however
  * long, but where it passes the end of the memory; and small receives lie side by side, so that few
  * cache lines serve them all. Without sharing each receive takes one buffer.
@@ -38,9 +38,17 @@ struct weft_uring_pool {
     bool sharing;
 };
 
+/*
+ * Whether a kernel that calls itself |release| ("6.18.1-amd64") may be trusted with sharing. It is
+ * there since 6.12, but kernels up to 6.15 took up a bundle again behind the bytes of another one
+ * or counted its bytes twice, so that streams lost their order, and stable releases got that too:
+ * https://github.com/axboe/liburing/issues/1409 and /1423. The features of a ring do not tell.
+ */
+bool weft__uring_kernel_can_share(const char *release);
+
 /* Registers |count| buffers (a power of two) of |size| bytes with |ring|, 0: default; with sharing
- * when |may_share| and the kernel can. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UNAVAILABLE (this
- * kernel has no such rings). The pool is to be done in any case. */
+ * when |may_share| and this kernel may be trusted with it. **Errors:** WEFT_ERR_NOMEM,
+ * WEFT_ERR_UNAVAILABLE (this kernel has no such rings). The pool is to be done in any case. */
 WEFT_MUST_USE int weft__uring_pool_init(struct weft_uring_pool *pool, struct io_uring *ring,
                                         unsigned count, unsigned size, bool may_share);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* no_uring COMMAND…: runs COMMAND where the kernel refuses io_uring, as many hardened systems do. */
+/* no_uring COMMAND…: runs COMMAND where the kernel refuses io_uring, as many hardened systems do.
+ */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
