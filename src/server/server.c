@@ -351,7 +351,8 @@ static int start_all(struct weft_server *server)
         err = weft__worker_start(server->workers[i]);
         WEFT_ASSERT(err == 0 || i == 0); /* Half a server would own documents it cannot reach. */
     }
-    server->started = err == 0;
+    if (err)
+        server->started = false; /* It was the first worker: there is no thread. */
     return err;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections that a proxy passes on: who is believed, whom they count for, and what malformed
  * headers get. */
+#include "lib/certificates.h"
 #include "lib/in_process.h"
 #include "lib/test.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -137,6 +139,43 @@ static void what_is_no_header_ends_the_connection(void **state)
     test_in_process_free(world);
 }
 
+static void the_header_comes_before_tls(void **state)
+{
+    (void)state;
+    struct test_certs certs;
+    struct weft_server_options options;
+    test_certs_init(&certs);
+    struct test_cert cert =
+        test_cert_make(&certs, &(struct test_cert_want){.names = "IP:127.0.0.1"});
+    const struct weft_server_certificate list[] = {{cert.cert, cert.key}, {NULL, NULL}};
+    test_in_process_options(&options);
+    options.tls.certificates = list;
+    struct test_in_process *world = start_trusting("127.0.0.1", &options);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    for (int i = 0; i < 2; i++) {
+        char text[TEXT_SIZE] = "";
+        int fd = dial(world);
+        SSL *ssl = SSL_new(context);
+        SSL_set_fd(ssl, fd);
+        put(fd, V2, sizeof(V2) - 1);
+        if (i) /* the header alone in a packet, and together with what follows */
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        assert_int_equal(SSL_connect(ssl), 1);
+        assert_int_equal(SSL_write(ssl, REQUEST, sizeof(REQUEST) - 1), sizeof(REQUEST) - 1);
+        assert_true(SSL_read(ssl, text, sizeof(text) - 1) > 12);
+        assert_memory_equal(text, "HTTP/1.1 200", 12);
+        SSL_free(ssl);
+        close(fd);
+    }
+    SSL_CTX_free(context);
+    int fd = dial(world); /* TLS without a header is none */
+    put(fd, "\x16\x03\x01\x00\x05", 5);
+    assert_false(is_served(fd));
+    close(fd);
+    test_in_process_free(world);
+    test_certs_done(&certs);
+}
+
 static void others_than_the_trusted_are_refused(void **state)
 {
     (void)state;
@@ -232,6 +271,7 @@ int main(void)
         cmocka_unit_test(both_versions_are_read_before_http),
         cmocka_unit_test(a_header_in_pieces_is_the_same),
         cmocka_unit_test(what_is_no_header_ends_the_connection),
+        cmocka_unit_test(the_header_comes_before_tls),
         cmocka_unit_test(others_than_the_trusted_are_refused),
         cmocka_unit_test(connections_count_for_the_address_that_the_proxy_names),
         cmocka_unit_test(a_header_that_does_not_come_costs_no_more_than_the_handshake),
