@@ -310,7 +310,7 @@ static bool take_descriptors(const struct bench_options *options)
 
 static int resolve(struct bench_options *options)
 {
-    int count = weft__address_resolve(options->url.host, options->url.port, 1, &options->address);
+    int count = weft__url_resolve(&options->url, 1, &options->address);
     if (count > 0)
         return 0;
     (void)fprintf(stderr, "weft bench: %s: %s\n", options->url_text,

@@ -100,7 +100,7 @@ int echo_connect(const struct echo_options *options)
     struct weft_address address;
     int err = weft__url_parse(options->connect, &url);
     if (!err)
-        err = weft__address_resolve(url.host, url.port, 1, &address);
+        err = weft__url_resolve(&url, 1, &address);
     if (err < 0) {
         echo_complain(options->connect, err);
         return 1;

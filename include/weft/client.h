@@ -65,7 +65,7 @@ enum weft_client_deflate {
 /* What a client is made with. Strings and |handlers| are copied by weft_client_connect. */
 struct weft_client_options {
     size_t struct_size;          /* set by weft_client_options_init */
-    const char *url;             /* "wss://HOST:PORT/ws" or "ws://…"; no user information */
+    const char *url;             /* "wss://HOST:PORT/ws", "ws://…" or "ws+unix:SOCKET" */
     const char *name;            /* of the program, told to the server */
     const char *version;         /* of the program */
     uint32_t connect_timeout_ms; /* for all of connecting but the look-up of the name; > 0 */

@@ -417,8 +417,7 @@ static int find_server(struct weft_client *client, char *ret_message, size_t siz
         snprintf(ret_message, size, "%s is no URL of a WebSocket (ws://HOST:PORT/ws)", url);
         return WEFT_ERR_USAGE;
     }
-    int count = weft__address_resolve(client->url.host, client->url.port, WEFT_CLIENT_ADDRESSES_MAX,
-                                      client->addresses);
+    int count = weft__url_resolve(&client->url, WEFT_CLIENT_ADDRESSES_MAX, client->addresses);
     if (count < 0) {
         snprintf(ret_message, size, "cannot find the host %s", client->url.host);
         return count;

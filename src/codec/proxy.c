@@ -106,10 +106,9 @@ static bool take_v6(struct text *text, uint8_t address[16])
             if (gap != SIZE_MAX)
                 return false;
             gap = len;
-        } else if (len < sizeof(bytes) && !take_literal(text, ":")) {
-            return false;
-        } else if (len < sizeof(bytes) && (text->at == text->end || *text->at == ' ')) {
-            return false; /* a colon at the end */
+        } else if (len < sizeof(bytes) &&
+                   (!take_literal(text, ":") || text->at == text->end || *text->at == ' ')) {
+            return false; /* no colon, or one at the end */
         }
     }
     if (gap == SIZE_MAX ? len != sizeof(bytes) : len > sizeof(bytes) - 2)

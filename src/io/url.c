@@ -39,9 +39,31 @@ static int split_authority(struct weft_url *url)
     return err;
 }
 
+/* |text| is what follows "ws+unix:". Requests to a socket name "localhost" as their host. */
+static int parse_unix(const char *text, struct weft_url *ret_url)
+{
+    struct weft_url url = {.host = "localhost", .authority = "localhost", .target = "/ws"};
+    const char *colon = strstr(text, ":/");
+    size_t len = colon ? (size_t)(colon - text) : strlen(text);
+    if (len == 0 || len >= sizeof(url.socket))
+        return WEFT_ERR_USAGE;
+    memcpy(url.socket, text, len);
+    if (colon) {
+        size_t target_len = strlen(colon + 1);
+        if (target_len >= sizeof(url.target) || !target_ok(colon + 1))
+            return WEFT_ERR_USAGE;
+        memcpy(url.target, colon + 1, target_len + 1);
+    }
+    *ret_url = url;
+    return 0;
+}
+
 int weft__url_parse(const char *text, struct weft_url *ret_url)
 {
+    static const char unix_prefix[] = "ws+unix:";
     struct weft_url url = {0};
+    if (strncasecmp(text, unix_prefix, sizeof(unix_prefix) - 1) == 0)
+        return parse_unix(text + sizeof(unix_prefix) - 1, ret_url);
     if (strncasecmp(text, "wss://", 6) == 0)
         url.secure = true;
     else if (strncasecmp(text, "ws://", 5) != 0)
@@ -63,4 +85,12 @@ int weft__url_parse(const char *text, struct weft_url *ret_url)
     if (!err)
         *ret_url = url;
     return err;
+}
+
+int weft__url_resolve(const struct weft_url *url, int max, struct weft_address *ret_addresses)
+{
+    if (!url->socket[0])
+        return weft__address_resolve(url->host, url->port, max, ret_addresses);
+    int err = weft__address_from_path(url->socket, &ret_addresses[0]);
+    return err ? err : 1;
 }

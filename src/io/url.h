@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A WebSocket URL (RFC 6455 §3) taken apart: ws://HOST[:PORT][/PATH][?QUERY]. Thread: any. */
+/*
+ * A WebSocket URL taken apart. **Thread:** any.
+ *
+ *   ws://HOST[:PORT][/PATH][?QUERY]     RFC 6455 §3; wss: alike
+ *   ws+unix:SOCKET[:/PATH[?QUERY]]      a Unix socket, in the form that the package `ws` of npm
+ * has; without a path "/ws"
+ */
 #ifndef WEFT_IO_URL_H
 #define WEFT_IO_URL_H
 
@@ -9,6 +15,7 @@
 enum { WEFT_URL_TARGET_SIZE = 4096 };
 
 struct weft_url {
+    char socket[WEFT_ADDRESS_PATH_SIZE]; /* the path of a Unix socket, or "" */
     bool secure;                         /* wss */
     uint16_t port;                       /* 80 or 443 when none is given */
     char host[WEFT_HOST_SIZE];           /* to resolve: an IPv6 address is without brackets */
@@ -19,5 +26,10 @@ struct weft_url {
 /* Takes |text| apart. User information and fragments are refused (RFC 6455 §3).
  * **Errors:** WEFT_ERR_USAGE. */
 WEFT_MUST_USE int weft__url_parse(const char *text, struct weft_url *ret_url);
+
+/* The addresses of |url|: its socket's, or those of its host as weft__address_resolve finds them.
+ * **Errors:** those of weft__address_resolve. Blocks as that does. */
+WEFT_MUST_USE int weft__url_resolve(const struct weft_url *url, int max,
+                                    struct weft_address *ret_addresses);
 
 #endif

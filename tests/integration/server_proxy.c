@@ -154,7 +154,8 @@ static void the_header_comes_before_tls(void **state)
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     for (int i = 0; i < 2; i++) {
         char text[TEXT_SIZE] = "";
-        int fd = dial(world);
+        int fd = test_tcp_connect(world->url); /* OpenSSL repeats what is interrupted only without
+                                                  a time-out on the socket */
         SSL *ssl = SSL_new(context);
         SSL_set_fd(ssl, fd);
         put(fd, V2, sizeof(V2) - 1);

@@ -553,6 +553,14 @@ static void a_unix_socket_is_private_and_replaced_when_nobody_listens(void **sta
     assert_int_equal(info.st_mode & 07777, 0600);
     for (int i = 0; i < 12; i++)
         assert_true(visit_unix(path));
+    char url[160];
+    char *answer;
+    snprintf(url, sizeof(url), "ws+unix:%s", path);
+    const char *call[] = {test_binary(),     "call", "--url", url, "doc.fetch",
+                          "{\"doc\":\"x\"}", NULL};
+    assert_int_equal(test_run_program(call, NULL, &answer), 1); /* there is no such document */
+    assert_non_null(strstr(answer, "not_found"));
+    free(answer);
     spawn(&other, -1, args); /* somebody listens */
     (void)wait_said(&other, "cannot listen on unix:");
     assert_int_equal(wait_end(&other), 1);

@@ -46,6 +46,37 @@ static void malformed_urls_are_usage_errors(void **state)
     }
 }
 
+static void unix_sockets_have_a_path_and_maybe_a_target(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *socket;
+        const char *target;
+    } good[] = {
+        {"ws+unix:/run/weft.sock", "/run/weft.sock", "/ws"},
+        {"WS+UNIX:/run/weft.sock:/other?x=1", "/run/weft.sock", "/other?x=1"},
+        {"ws+unix:relative", "relative", "/ws"},
+    };
+    struct weft_url url;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct weft_address address;
+        assert_ok(weft__url_parse(good[i].text, &url));
+        assert_string_equal(url.socket, good[i].socket);
+        assert_string_equal(url.target, good[i].target);
+        assert_string_equal(url.authority, "localhost");
+        assert_false(url.secure);
+        assert_int_equal(weft__url_resolve(&url, 1, &address), 1);
+        assert_true(weft__address_is_unix(&address));
+    }
+    char text[200] = "ws+unix:/";
+    memset(text + 9, 'x', WEFT_ADDRESS_PATH_SIZE);
+    assert_err(weft__url_parse(text, &url), WEFT_ERR_USAGE);
+    assert_err(weft__url_parse("ws+unix:", &url), WEFT_ERR_USAGE);
+    assert_err(weft__url_parse("ws+unix::/ws", &url), WEFT_ERR_USAGE);
+    assert_err(weft__url_parse("ws+unix:/s:/a b", &url), WEFT_ERR_USAGE);
+}
+
 static void too_long_a_target_is_a_usage_error(void **state)
 {
     (void)state;
@@ -63,6 +94,7 @@ int main(void)
         cmocka_unit_test(parts_are_found_and_defaults_filled_in),
         cmocka_unit_test(query_without_a_path_belongs_to_the_root),
         cmocka_unit_test(malformed_urls_are_usage_errors),
+        cmocka_unit_test(unix_sockets_have_a_path_and_maybe_a_target),
         cmocka_unit_test(too_long_a_target_is_a_usage_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
