@@ -49,6 +49,7 @@ void echo_transport_options(const struct echo_options *options, struct weft_tls_
         .alloc = weft_alloc_default(),
         .crypto = weft__crypto_openssl(),
         .max_message = options->max_message,
+        .max_control = UINT32_MAX, /* tests may ping as often as they like */
         .tls_serve = options->listen ? tls : NULL,
         .tls_dial = options->listen ? NULL : tls,
         .deflate = options->deflate,
