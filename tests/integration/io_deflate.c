@@ -60,7 +60,8 @@ static void compressed_messages_come_back_as_they_were(void **state)
 {
     uint64_t before = (uint64_t)2 * MESSAGES * LENGTH;
     uint64_t after[3] = {0};
-    for (int mode = WEFT_TRANSPORT_DEFLATE_OFF; mode <= WEFT_TRANSPORT_DEFLATE_TAKEOVER; mode++) {
+    for (unsigned i = 0; i < WEFT_ARRAY_LEN(after); i++) {
+        enum weft_transport_deflate mode = (enum weft_transport_deflate)i;
         struct world world;
         converse(&world, state, (struct weft_transport_options){.deflate = mode});
         const struct weft_deflate_stats *stats = &world.set.deflate.stats;
