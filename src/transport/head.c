@@ -140,8 +140,8 @@ static void response_read(struct weft_transport *t)
     const struct weft_http1_head *head = &t->set->head;
     struct weft_ws_deflate_params deflate;
     t->status = head->status;
-    /* RFC 9110 §15.2: interim answers may come before the final one. How many is limited by the time
-     * for the handshake. */
+    /* RFC 9110 §15.2: interim answers may come before the final one. How many is limited by the
+     * time for the handshake. */
     if (head->status < 200 && head->status != 101)
         return;
     int err = weft__ws_response_check(head, &dial->request, dial->key, t->set->options.crypto,
