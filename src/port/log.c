@@ -5,12 +5,10 @@
 #include "base/utf8.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 enum {
     TAIL = 24, /* room kept for ,"truncated":true} and the zero */
-    MESSAGE_MAX = 500,
     TIME_SIZE = 32,
 };
 
@@ -205,17 +203,4 @@ void weft__log_event(const struct weft_log *log, enum weft_log_level level, cons
     put_str(&line, json ? "}" : "");
     line.text[line.len] = '\0';
     log->write(log->ctx, level, line.text);
-}
-
-void weft__log(const struct weft_log *log, enum weft_log_level level, const char *fmt, ...)
-{
-    char text[MESSAGE_MAX];
-    va_list args;
-    if (!weft__log_wants(log, level))
-        return;
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    if (len >= 0)
-        WEFT_LOG(log, level, "message", weft__log_str("text", text));
 }

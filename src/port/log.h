@@ -107,9 +107,4 @@ void weft__log_event(const struct weft_log *log, enum weft_log_level level, cons
         }                                                                                          \
     } while (0)
 
-/* The event "message" with the one field "text", formatted and cut at 500 bytes: for what has no
- * name of its own. */
-void weft__log(const struct weft_log *log, enum weft_log_level level, const char *fmt, ...)
-    WEFT_PRINTF(3, 4);
-
 #endif

@@ -128,18 +128,8 @@ static void without_a_sink_nothing_happens(void **state)
 {
     const struct weft_log log = {.level = WEFT_LOG_DEBUG};
     (void)state;
-    weft__log(NULL, WEFT_LOG_ERROR, "x");
-    weft__log(&log, WEFT_LOG_ERROR, "x");
+    weft__log_event(&log, WEFT_LOG_ERROR, "x", NULL, 0);
     weft__log_event(NULL, WEFT_LOG_ERROR, "x", NULL, 0);
-}
-
-static void a_message_is_an_event_with_text(void **state)
-{
-    struct sink sink;
-    (void)state;
-    sink_init(&sink, WEFT_LOG_TEXT);
-    weft__log(&sink.log, WEFT_LOG_WARN, "%d %s", 42, "things");
-    assert_string_equal(sink.line, "warn message text=\"42 things\"");
 }
 
 static void values_cannot_forge_lines_or_fields(void **state)
@@ -254,7 +244,6 @@ int main(void)
         cmocka_unit_test(dates_are_right),
         cmocka_unit_test(lines_above_the_level_are_dropped),
         cmocka_unit_test(without_a_sink_nothing_happens),
-        cmocka_unit_test(a_message_is_an_event_with_text),
         cmocka_unit_test(values_cannot_forge_lines_or_fields),
         cmocka_unit_test(any_bytes_give_one_sound_line),
         cmocka_unit_test(long_values_are_cut_at_a_character),
