@@ -124,6 +124,8 @@ struct weft_hub_member_ops {
     void (*send_message)(struct weft_hub_member *member, struct weft_ws_message *message);
     /* Bytes handed over and not yet sent. */
     size_t (*unsent)(const struct weft_hub_member *member);
+    /* These are more than |max_unsent|: weft__hub_member_drained is awaited. */
+    void (*held)(struct weft_hub_member *member);
     /* The member has, or no longer has, presence in a document: its liveness is watched more
      * closely (docs/protocol/documents.md, "Presence"). */
     void (*present)(struct weft_hub_member *member, bool present);

@@ -161,6 +161,12 @@ static size_t on_unsent(const struct weft_topic_subscriber *feed)
     return member->ops->unsent(member);
 }
 
+static void on_held(struct weft_topic_subscriber *feed)
+{
+    struct weft_hub_member *member = of_feed(feed)->member;
+    member->ops->held(member);
+}
+
 static void send_frame(struct weft_hub_member *member, struct weft_buf *frame)
 {
     member->ops->send(member, weft__buf_slice(frame), frame, 1);
@@ -181,7 +187,8 @@ static void on_lagged(struct weft_topic_subscriber *feed)
 void weft__subscription_live(struct weft_subscription *subscription,
                              const struct weft_ot_type *type)
 {
-    static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_lagged};
+    static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_held,
+                                              on_lagged};
     WEFT_ASSERT(type && !subscription->type);
     subscription->type = type;
     weft__topic_subscribe(&subscription->relay->topic, &subscription->feed, &ops,

@@ -63,6 +63,11 @@ static size_t member_unsent(const struct weft_hub_member *member)
     return weft__transport_unsent(&member_conn(member)->transport);
 }
 
+static void member_held(struct weft_hub_member *member)
+{
+    weft__transport_want_drain(&member_conn(member)->transport);
+}
+
 static void member_present(struct weft_hub_member *member, bool present)
 {
     struct weft_conn *conn = member_conn(member);
@@ -111,7 +116,7 @@ static void on_open(struct weft_transport *transport)
     static const struct weft_session_events events = {.send = session_send,
                                                       .failed = session_failed};
     static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
-                                                   member_present};
+                                                   member_held, member_present};
     struct weft_conn *conn = conn_of(transport);
     struct weft_worker *worker = conn->worker;
     char name[WEFT_RPC_SESSION_MAX + 1];

@@ -246,6 +246,8 @@ static void advance(struct weft_topic *topic, struct weft_topic_subscriber *subs
     }
     if (subscriber->cursor == topic->flushed)
         rejoin(topic, subscriber);
+    else
+        subscriber->ops->held(subscriber);
 }
 
 static void fall_behind(struct weft_topic *topic, struct weft_topic_subscriber *subscriber)
@@ -255,6 +257,7 @@ static void fall_behind(struct weft_topic *topic, struct weft_topic_subscriber *
     subscriber->cursor = topic->flushed;
     weft__list_remove(&subscriber->node);
     weft__list_push(&topic->behind, &subscriber->node);
+    subscriber->ops->held(subscriber);
 }
 
 static void flush(struct weft_topic *topic)

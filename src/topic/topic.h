@@ -54,9 +54,11 @@ struct weft_topic_ops {
                  struct weft_buf *owner, size_t count);
     /* The same for one message, to a subscriber of the variant OWN. */
     void (*send_message)(struct weft_topic_subscriber *subscriber, struct weft_ws_message *message);
-    /* Bytes it was given that are not sent. When these were more than |hold_bytes| and fall below
-     * half of it, its owner calls weft__topic_ready. */
+    /* Bytes it was given that are not sent. */
     size_t (*unsent)(const struct weft_topic_subscriber *subscriber);
+    /* These are more than |hold_bytes|, and it gets nothing more: its owner calls weft__topic_ready
+     * when they have fallen below half of that. */
+    void (*held)(struct weft_topic_subscriber *subscriber);
     /* Messages it did not get are gone. The callee unsubscribes it, and nobody else. */
     void (*lagged)(struct weft_topic_subscriber *subscriber);
 };

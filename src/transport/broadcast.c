@@ -33,6 +33,11 @@ static size_t on_unsent(const struct weft_topic_subscriber *subscriber)
     return weft__transport_unsent(of(subscriber)->transport);
 }
 
+static void on_held(struct weft_topic_subscriber *subscriber)
+{
+    weft__transport_want_drain(of(subscriber)->transport);
+}
+
 static void on_lagged(struct weft_topic_subscriber *subscriber)
 {
     struct weft_transport_subscription *subscription = of(subscriber);
@@ -62,7 +67,8 @@ void weft__transport_topic_deflate(void *set, struct weft_ws_message *message)
 void weft__transport_subscribe(struct weft_transport_subscription *subscription,
                                struct weft_transport *transport, struct weft_topic *topic)
 {
-    static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_lagged};
+    static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_held,
+                                              on_lagged};
     subscription->transport = transport;
     weft__topic_subscribe(topic, &subscription->subscriber, &ops,
                           weft__transport_topic_variant(transport));

@@ -126,7 +126,7 @@ void weft__transport_touch(struct weft_transport *t)
 {
     if (weft__list_empty(&t->dirty))
         weft__list_push(&t->set->dirty, &t->dirty);
-    if (t->out.bytes > t->set->options.pause_bytes)
+    if (weft__transport_unsent(t) > t->set->options.pause_bytes)
         press(t);
 }
 
@@ -212,6 +212,13 @@ int weft__transport_send_frames(struct weft_transport *t, struct weft_slice fram
 int weft__transport_send_frame(struct weft_transport *t, struct weft_buf *frame)
 {
     return weft__transport_send_frames(t, weft__buf_slice(frame), frame, 1);
+}
+
+void weft__transport_want_drain(struct weft_transport *t)
+{
+    t->pressed = true;
+    if (t->state != WEFT_TRANSPORT_CLOSED && weft__list_empty(&t->dirty))
+        weft__list_push(&t->set->dirty, &t->dirty);
 }
 
 size_t weft__transport_unsent(const struct weft_transport *t)
@@ -323,7 +330,7 @@ void weft__transport_flush(struct weft_transport *t)
     bool all = send_out(t);
     if (t->state == WEFT_TRANSPORT_CLOSED)
         return;
-    if (t->pressed && t->out.bytes < t->set->options.pause_bytes / 2)
+    if (t->pressed && weft__transport_unsent(t) < t->set->options.pause_bytes / 2)
         relieve(t);
     if (all && weft__outq_empty(&t->out) && !has_control(t))
         all_sent(t);

@@ -355,6 +355,10 @@ WEFT_MUST_USE int weft__transport_send_frames(struct weft_transport *transport,
 WEFT_MUST_USE int weft__transport_proxy_source(const struct weft_proxy_header *header,
                                                struct weft_address *ret_address);
 
+/* Asks for an on_drain as soon as few enough bytes are unsent, also when there were never more than
+ * |pause_bytes|. Without effect on a closed one. */
+void weft__transport_want_drain(struct weft_transport *transport);
+
 /* Bytes sent by the owner that the kernel did not take yet. */
 size_t weft__transport_unsent(const struct weft_transport *transport);
 

@@ -341,6 +341,12 @@ static size_t member_unsent(const struct weft_hub_member *member)
     return WEFT_CONTAINER_OF(member, struct test_peer, member)->unsent;
 }
 
+/* peer_set_unsent tells when it has drained. */
+static void member_held(struct weft_hub_member *member)
+{
+    (void)member;
+}
+
 static void member_present(struct weft_hub_member *member, bool present)
 {
     (void)member;
@@ -351,7 +357,7 @@ struct test_peer *world_connect(struct test_world *world, unsigned worker)
 {
     static const struct weft_rpc_peer_events events = {.send = rpc_send};
     static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
-                                                   member_present};
+                                                   member_held, member_present};
     struct test_peer *peer = calloc(1, sizeof(*peer));
     assert_true(peer && worker < world->worker_count);
     peer->world = world;

@@ -15,6 +15,7 @@ struct reader {
     size_t sends;
     size_t unsent;
     struct weft_buf *last; /* not a reference: only compared */
+    size_t held;
     bool lagged;
     bool compressed;
 };
@@ -65,13 +66,18 @@ static size_t on_unsent(const struct weft_topic_subscriber *subscriber)
     return reader_of(subscriber)->unsent;
 }
 
+static void on_held(struct weft_topic_subscriber *subscriber)
+{
+    reader_of(subscriber)->held++;
+}
+
 static void on_lagged(struct weft_topic_subscriber *subscriber)
 {
     reader_of(subscriber)->lagged = true;
     weft__topic_unsubscribe(subscriber);
 }
 
-static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_lagged};
+static const struct weft_topic_ops ops = {on_send, on_send_message, on_unsent, on_held, on_lagged};
 
 struct world {
     struct test_alloc mem;
@@ -262,6 +268,11 @@ static void slow_reader_is_passed_over_and_gets_the_rest_later(void **state)
     assert_int_equal(slow.count, 0);
     assert_int_equal(fast.count, 6);
     assert_int_equal(world.topics.stats.held, 1);
+    assert_int_equal(slow.held, 1);
+    slow.unsent = 60;
+    weft__topic_ready(&slow.subscriber);
+    assert_int_equal(slow.count, 0);
+    assert_int_equal(slow.held, 2);
     slow.unsent = 10;
     weft__topic_ready(&slow.subscriber);
     assert_got(&slow, 5, (const unsigned[]){1, 3, 4, 5, 6});
