@@ -695,5 +695,5 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_told),
         cmocka_unit_test(table_names_what_was_measured),
     };
-    return io_run_tests("cli_bench", tests, WEFT_ARRAY_LEN(tests));
+    return io_run_tests_above("cli_bench", tests, WEFT_ARRAY_LEN(tests));
 }

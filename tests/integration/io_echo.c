@@ -224,5 +224,5 @@ int main(void)
         cmocka_unit_test(wrong_usage_exits_with_2),
         cmocka_unit_test(address_that_cannot_be_used_exits_with_1),
     };
-    return io_run_tests("io_echo", tests, WEFT_ARRAY_LEN(tests));
+    return io_run_tests_above("io_echo", tests, WEFT_ARRAY_LEN(tests));
 }

@@ -574,5 +574,5 @@ int main(void)
         cmocka_unit_test(unused_buffers_are_given_back),
         cmocka_unit_test(a_paused_listener_leaves_connections_waiting),
     };
-    return io_run_tests("limits", tests, WEFT_ARRAY_LEN(tests));
+    return io_run_tests_above("limits", tests, WEFT_ARRAY_LEN(tests));
 }

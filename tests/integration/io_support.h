@@ -71,9 +71,11 @@ static inline struct weft_loop *io_loop_new(enum weft_loop_backend backend,
     return loop;
 }
 
-/* Runs |tests| on every backend that this machine has and the environment allows; returns the
- * number of failures. epoll is always there. */
-static inline int io_run_tests(const char *name, const struct CMUnitTest *tests, size_t count)
+/* Runs |tests| on every backend that this machine has and the environment allows, those of older
+ * kernels among them when |older| says so; returns the number of failures. epoll is always there.
+ */
+static inline int io_run_on(const char *name, const struct CMUnitTest *tests, size_t count,
+                            bool older)
 {
     static const struct {
         const char *label; /* begins with the backend's name */
@@ -88,7 +90,8 @@ static inline int io_run_tests(const char *name, const struct CMUnitTest *tests,
     const char *only = getenv("WEFT_TEST_LOOP");
     int failures = 0;
     for (size_t i = 0; i < WEFT_ARRAY_LEN(variants); i++) {
-        if (only && strncmp(only, variants[i].label, strlen(only)) != 0)
+        if ((only && strncmp(only, variants[i].label, strlen(only)) != 0) ||
+            (variants[i].avoid && !older))
             continue;
         io_avoid = variants[i].avoid;
         struct weft_loop_options options = {.backend = variants[i].backend};
@@ -111,6 +114,18 @@ static inline int io_run_tests(const char *name, const struct CMUnitTest *tests,
         free(copy);
     }
     return failures;
+}
+
+/* For tests of what the kernel does. */
+static inline int io_run_tests(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+    return io_run_on(name, tests, count, true);
+}
+
+/* For tests of what lies above, or of another process. */
+static inline int io_run_tests_above(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+    return io_run_on(name, tests, count, false);
 }
 
 #endif

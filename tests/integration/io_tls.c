@@ -833,7 +833,7 @@ int main(void)
         cmocka_unit_test(reload_drops_nobody_and_newcomers_get_the_new_certificate),
     };
     (void)tls_files_make();
-    int failures = io_run_tests("io_tls", tests, WEFT_ARRAY_LEN(tests));
+    int failures = io_run_tests_above("io_tls", tests, WEFT_ARRAY_LEN(tests));
     test_certs_done(&files.certs);
     return failures;
 }

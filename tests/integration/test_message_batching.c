@@ -164,5 +164,5 @@ int main(void)
         cmocka_unit_test(reader_that_does_not_read_is_closed_and_nobody_waits_for_it),
         cmocka_unit_test(broadcast_is_for_servers),
     };
-    return io_run_tests("test_message_batching", tests, WEFT_ARRAY_LEN(tests));
+    return io_run_tests_above("test_message_batching", tests, WEFT_ARRAY_LEN(tests));
 }
