@@ -486,5 +486,5 @@ int main(void)
         cmocka_unit_test(the_server_compresses_for_whom_asks_and_counts_it),
         cmocka_unit_test(options_out_of_range_are_refused),
     };
-    return io_run_tests_above("io_deflate", tests, WEFT_ARRAY_LEN(tests));
+    return io_run_tests_above("test_compression_decompression", tests, WEFT_ARRAY_LEN(tests));
 }
