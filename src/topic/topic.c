@@ -337,18 +337,27 @@ static void make_room(struct weft_topic *topic, size_t more, struct weft_topic_s
     }
 }
 
-/* The message |n| is not meant for |subscriber|. */
-static void spare(struct weft_topic *topic, struct weft_topic_subscriber *subscriber, uint64_t n)
+/* Whether the run of messages that |subscriber| is spared goes on with the next one. */
+static bool run_goes_on(const struct weft_topic *topic,
+                        const struct weft_topic_subscriber *subscriber)
 {
-    if (subscriber->spared_to == n) {
-        subscriber->spared_to = n + 1;
-        return;
-    }
-    /* Only one run is noted: what lies before is handed over first. */
-    if (subscriber->spared_to > (subscriber->is_behind ? subscriber->cursor : topic->flushed))
+    return subscriber->spared_to == topic->next;
+}
+
+/* Only one run is noted: what lies before a new one is handed over first. */
+static void settle(struct weft_topic *topic, struct weft_topic_subscriber *subscriber)
+{
+    uint64_t at = subscriber->is_behind ? subscriber->cursor : topic->flushed;
+    if (!run_goes_on(topic, subscriber) && subscriber->spared_to > at)
         weft__topic_catch_up(subscriber);
-    subscriber->spared_from = n;
-    subscriber->spared_to = n + 1;
+}
+
+/* The next message is not meant for |subscriber|. */
+static void spare(struct weft_topic *topic, struct weft_topic_subscriber *subscriber)
+{
+    if (!run_goes_on(topic, subscriber))
+        subscriber->spared_from = topic->next;
+    subscriber->spared_to = topic->next + 1;
 }
 
 int weft__topic_publish(struct weft_topic *topic, struct weft_ws_message *message,
@@ -357,10 +366,12 @@ int weft__topic_publish(struct weft_topic *topic, struct weft_ws_message *messag
     make_room(topic, message->plain->len, &except);
     if (weft__topic_empty(topic))
         return 0;
+    if (except)
+        settle(topic, except);
     if (!grow(topic))
         return WEFT_ERR_NOMEM;
     if (except)
-        spare(topic, except, topic->next);
+        spare(topic, except);
     *entry_at(topic, topic->next) = (struct weft_topic_entry){
         .message = weft__ws_message_ref(message),
         .droppable = (flags & WEFT_TOPIC_DROPPABLE) != 0,

@@ -213,6 +213,28 @@ static void author_gets_everything_but_its_own(void **state)
     world_done(&world);
 }
 
+static void two_authors_taking_turns_get_each_others(void **state)
+{
+    (void)state;
+    enum { TURNS = 200 };
+    struct world world;
+    struct reader readers[2];
+    world_init(&world, NULL);
+    join(&world, &readers[0]);
+    join(&world, &readers[1]);
+    publish(&world, 0, 0, &readers[0], 0);
+    for (unsigned n = 1; n < TURNS; n++)
+        publish(&world, n, 0, &readers[n % 50 != 0], 0);
+    weft__topics_flush(&world.topics);
+    assert_int_equal(readers[0].count + readers[1].count, TURNS);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t n = 1; n < readers[i].count; n++)
+            assert_true(readers[i].got[n - 1] < readers[i].got[n]);
+        weft__topic_unsubscribe(&readers[i].subscriber);
+    }
+    world_done(&world);
+}
+
 static void newcomer_gets_nothing_older_than_itself(void **state)
 {
     (void)state;
@@ -512,6 +534,7 @@ int main(void)
         cmocka_unit_test(everybody_gets_what_a_tick_brought_in_one_buffer),
         cmocka_unit_test(single_message_is_shared_without_a_copy),
         cmocka_unit_test(author_gets_everything_but_its_own),
+        cmocka_unit_test(two_authors_taking_turns_get_each_others),
         cmocka_unit_test(newcomer_gets_nothing_older_than_itself),
         cmocka_unit_test(catching_up_comes_before_the_end_of_the_tick),
         cmocka_unit_test(slow_reader_is_passed_over_and_gets_the_rest_later),
