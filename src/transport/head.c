@@ -220,6 +220,10 @@ static size_t read_heads(struct weft_transport *t, uint8_t *data, size_t len)
 {
     size_t at = 0;
     while (at < len) {
+        if (t->paused) { /* More answers would only be kept: the rest waits for their turn. */
+            weft__transport_head_stash(t, data + at, len - at);
+            return len;
+        }
         ptrdiff_t used = read_head(t, data + at, len - at);
         if (used <= 0)
             return used < 0 ? len : at;
@@ -293,8 +297,8 @@ void weft__transport_head_resume(struct weft_transport *t)
     else if (t->state == WEFT_TRANSPORT_HEAD && len)
         weft__transport_head_input(t, data, len);
     weft__buf_unref(early);
-    /* The end of the stream was seen while the answer was awaited. */
-    if (t->in_ended)
+    /* The end of the stream was seen while an answer was awaited. */
+    if (t->in_ended && !t->early)
         weft__transport_input_ended(t, 0);
 }
 

@@ -116,6 +116,8 @@ static void relieve(struct weft_transport *t)
         if (t->state != WEFT_TRANSPORT_ANSWERING)
             weft__tcp_resume(&t->tcp);
         weft__transport_arm(t);
+        if (t->state == WEFT_TRANSPORT_HEAD && t->early)
+            weft__transport_touch(t); /* Requests wait that came meanwhile. */
     }
     t->pressed = false;
     if (t->opened && !t->end_told && t->callbacks->on_drain)
@@ -316,7 +318,7 @@ void weft__transport_flush(struct weft_transport *t)
         return;
     /* Answered outside of on_request: what that entails was left to this tick. */
     if ((t->state == WEFT_TRANSPORT_OPEN && !t->opened) ||
-        (t->state == WEFT_TRANSPORT_HEAD && t->early))
+        (t->state == WEFT_TRANSPORT_HEAD && t->early && !t->paused))
         weft__transport_head_resume(t);
     if (t->state == WEFT_TRANSPORT_CLOSED || weft__tcp_sending(&t->tcp))
         return;

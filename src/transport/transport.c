@@ -217,7 +217,9 @@ void weft__transport_input_ended(struct weft_transport *t, int err)
     }
     switch ((enum weft_transport_state)t->state) {
     case WEFT_TRANSPORT_HEAD:
-        /* Answers to earlier requests may still be under way. */
+        /* Answers to earlier requests may still be under way, or requests wait for their turn. */
+        if (t->early)
+            break;
         if (t->role == WEFT_WS_ROLE_SERVER && !weft__outq_empty(&t->out))
             weft__transport_wind_up(t, 0);
         else
@@ -245,9 +247,9 @@ void weft__transport_received(struct weft_transport *t, uint8_t *data, size_t le
 {
     if (t->state == WEFT_TRANSPORT_OPEN)
         weft__transport_ws_input(t, data, len);
-    else if (t->state == WEFT_TRANSPORT_HEAD)
+    else if (t->state == WEFT_TRANSPORT_HEAD && !t->early)
         weft__transport_head_input(t, data, len);
-    else if (t->state == WEFT_TRANSPORT_ANSWERING)
+    else if (t->state == WEFT_TRANSPORT_HEAD || t->state == WEFT_TRANSPORT_ANSWERING)
         weft__transport_head_stash(t, data, len);
 }
 

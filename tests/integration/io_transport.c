@@ -216,6 +216,48 @@ static void pipelined_requests_are_answered_in_order(void **state)
     world_done(&world);
 }
 
+enum { FLOOD = 2000, FLOOD_BODY = 10000, FLOOD_PAUSE = 64 * 1024 };
+
+static void respond_much(struct side *side, const struct weft_http1_head *head)
+{
+    static const char body[FLOOD_BODY];
+    bool last = weft__slice_eq_str(head->target, "/last");
+    const char *answer =
+        last ? "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\nConnection: close\r\n\r\n"
+             : "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n";
+    /* No answer is made while more than |pause_bytes| wait. */
+    assert_in_range(weft__transport_unsent(&side->transport), 0, FLOOD_PAUSE);
+    assert_ok(weft__transport_respond(&side->transport, weft__slice_str(answer),
+                                      weft__slice(body, sizeof(body)), NULL, last));
+}
+
+static void requests_wait_while_their_answers_are_not_read(void **state)
+{
+    static const char request[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const char last[] = "GET /last HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct world world;
+    world_init_with(&world, state, (struct weft_transport_options){.pause_bytes = FLOOD_PAUSE});
+    world.stop_at = SIZE_MAX;
+    world.request = respond_much;
+    int fd = raw_connect(&world);
+    char *requests = calloc(FLOOD, sizeof(request) - 1);
+    for (size_t i = 0; i < FLOOD; i++)
+        memcpy(requests + i * (sizeof(request) - 1), request, sizeof(request) - 1);
+    raw_send(fd, requests, FLOOD * (sizeof(request) - 1));
+    raw_send(fd, last, sizeof(last) - 1);
+    pass(&world, 50);
+    assert_in_range(world.set.stats.requests, 1, FLOOD);
+    size_t cap = (size_t)(FLOOD + 2) * (FLOOD_BODY + 100);
+    char *answers = malloc(cap);
+    size_t len = raw_rest(&world, fd, answers, cap);
+    (void)close(fd);
+    assert_int_equal(world.set.stats.requests, FLOOD + 1);
+    assert_in_range(len, (size_t)(FLOOD + 1) * FLOOD_BODY, cap);
+    free(requests);
+    free(answers);
+    world_done(&world);
+}
+
 static void answer_late(struct weft_timer *timer)
 {
     struct side *side = WEFT_CONTAINER_OF(timer, struct side, timer);
@@ -647,6 +689,7 @@ int main(void)
         cmocka_unit_test(requests_that_cannot_be_served_get_an_http_answer),
         cmocka_unit_test(upgrade_may_come_byte_by_byte_with_a_message_behind_it),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(requests_wait_while_their_answers_are_not_read),
         cmocka_unit_test(request_may_be_answered_later_and_keeps_what_came_behind_it),
         cmocka_unit_test(refused_client_learns_the_status),
         cmocka_unit_test(client_without_a_server_is_told),
