@@ -643,7 +643,7 @@ static void peer_that_never_reads_is_given_up(void **state)
     struct tls_peer peer;
     tls_world_init(&world, state,
                    (struct weft_transport_options){
-                       .pause_bytes = 256 * 1024, .stall_ms = 150, .drop_bytes = SIZE_MAX},
+                       .pause_bytes = 256 * 1024, .stall_ms = 800, .drop_bytes = SIZE_MAX},
                    NULL, NULL);
     world.stop_at = SIZE_MAX;
     tls_peer_init(&peer, &world);
@@ -658,7 +658,7 @@ static void peer_that_never_reads_is_given_up(void **state)
                                        weft__slice(huge, 65536)));
     pass(&world, 20);
     assert_false(server->closed);
-    for (int i = 0; i < 1000 && world.open; i++)
+    for (int i = 0; i < 3000 && world.open; i++)
         pass(&world, 2);
     assert_int_equal(world.open, 0);
     assert_int_equal(world.set.stats.stalls, 1);
