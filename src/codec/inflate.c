@@ -79,7 +79,6 @@ void weft__inflater_free(struct weft_inflater *inflater, const struct weft_alloc
 struct run {
     struct weft_deflate_pool *pool;
     z_stream *stream;
-    struct weft_slice history;
     size_t limit;
     size_t len; /* bytes that came out */
 };
@@ -124,13 +123,11 @@ static int make_room(struct run *run)
 }
 
 /* RFC 7692 §7.2.3.4: a block may say that it is the last; blocks may follow nevertheless, and refer
- * to what came before. */
+ * to what came before. The window stays as it is: a peer may end any number of blocks of two bytes
+ * in this way, and each must cost as little as another. */
 static int begin_again(struct run *run)
 {
-    if (inflateReset(run->stream) != Z_OK)
-        return WEFT_ERR_INTERNAL;
-    int err = set_dictionary(run, run->history);
-    return err ? err : set_dictionary(run, weft__slice(run->pool->scratch, run->len));
+    return inflateResetKeep(run->stream) == Z_OK ? 0 : WEFT_ERR_INTERNAL;
 }
 
 /* Inflates the |len| bytes at |data|, all of them. */
@@ -182,8 +179,7 @@ int weft__inflate(struct weft_deflate_pool *pool, struct weft_slice history, str
     struct weft_inflater *inflater = get_inflater(pool);
     if (!inflater)
         return WEFT_ERR_NOMEM;
-    struct run run = {
-        .pool = pool, .stream = &inflater->stream, .history = history, .limit = limit};
+    struct run run = {.pool = pool, .stream = &inflater->stream, .limit = limit};
     size_t room = src.len < SIZE_MAX / GUESS ? src.len * GUESS : SIZE_MAX;
     room = WEFT_MAX(WEFT_MIN(room, (size_t)WEFT_DEFLATE_KEEP), (size_t)ROOM_MIN);
     int err = 0;

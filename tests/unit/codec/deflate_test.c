@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEFLATE for messages: round trips, windows, histories, limits, broken input. zlib, called here
  * with the receiver's window and one byte of room at a time, is the strict judge of windows. */
+#include "base/bytes.h"
 #include "codec/deflate.h"
 
 #include "base/mem.h"
@@ -285,6 +286,37 @@ static void after_a_final_block_references_reach_back_beyond_it(void **state)
     weft__deflate_pool_done(&pool);
 }
 
+/* Every block the last, each referring to what others brought: "Hello" again and again. */
+static void any_number_of_final_blocks_keep_their_references(void **state)
+{
+    (void)state;
+    enum { TIMES = 20000 };
+    static const uint8_t first[] = {0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    static const uint8_t again_block[] = {0x03, 0x13, 0x00}; /* five bytes, five back */
+    static const uint8_t empty[] = {0x03, 0x00};
+    struct weft_deflate_pool pool = default_pool();
+    struct weft_bytes wire;
+    struct weft_slice out;
+    weft__bytes_init(&wire, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_append(&wire, first, sizeof(first));
+    for (int i = 1; i < TIMES; i++) {
+        weft__bytes_append(&wire, empty, sizeof(empty));
+        weft__bytes_append(&wire, again_block, sizeof(again_block));
+    }
+    weft__bytes_append_byte(&wire, 0);
+    assert_ok(weft__inflate(&pool, weft__slice(NULL, 0), weft__bytes_slice(&wire), 1 << 20, &out));
+    assert_int_equal(out.len, 5 * TIMES);
+    for (size_t i = 0; i < out.len; i += 5)
+        assert_memory_equal(out.ptr + i, "Hello", 5);
+    /* The history of the messages before stays in reach, too. */
+    static const uint8_t back[] = {0x03, 0x00, 0x03, 0x13, 0x00, 0x00};
+    assert_ok(
+        weft__inflate(&pool, WEFT_SLICE_LIT("world"), weft__slice(back, sizeof(back)), 64, &out));
+    assert_bytes(out.ptr, out.len, "world", 5);
+    weft__bytes_done(&wire);
+    weft__deflate_pool_done(&pool);
+}
+
 static void broken_input_is_an_error(void **state)
 {
     (void)state;
@@ -452,6 +484,7 @@ int main(void)
         cmocka_unit_test(examples_of_the_rfc_inflate),
         cmocka_unit_test(the_second_message_of_the_rfc_needs_the_first),
         cmocka_unit_test(after_a_final_block_references_reach_back_beyond_it),
+        cmocka_unit_test(any_number_of_final_blocks_keep_their_references),
         cmocka_unit_test(broken_input_is_an_error),
         cmocka_unit_test(each_truncation_is_an_error),
         cmocka_unit_test(a_bomb_is_refused_without_memory_for_it),
