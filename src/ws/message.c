@@ -16,8 +16,7 @@ struct weft_ws_message *weft__ws_message_of_frame(const struct weft_alloc *alloc
     message->opcode = head.opcode;
     message->plain = weft__buf_ref(frame);
     message->payload_at = (size_t)used;
-    atomic_init(&message->deflated, NULL);
-    atomic_init(&message->tried, false);
+    atomic_init(&message->chosen, NULL);
     return message;
 }
 
@@ -51,7 +50,7 @@ void weft__ws_message_unref(struct weft_ws_message *message)
 {
     if (!message || atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) != 1)
         return;
-    weft__buf_unref(atomic_load_explicit(&message->deflated, memory_order_relaxed));
+    weft__buf_unref(atomic_load_explicit(&message->chosen, memory_order_relaxed));
     weft__buf_unref(message->plain);
     weft__mem_free(message->alloc, message, sizeof(*message));
 }
@@ -59,8 +58,10 @@ void weft__ws_message_unref(struct weft_ws_message *message)
 void weft__ws_message_set_deflated(struct weft_ws_message *message, struct weft_buf *frame)
 {
     struct weft_buf *none = NULL;
-    if (frame && atomic_compare_exchange_strong_explicit(
-                     &message->deflated, &none, frame, memory_order_acq_rel, memory_order_acquire))
-        (void)weft__buf_ref(frame);
-    atomic_store_explicit(&message->tried, true, memory_order_release);
+    struct weft_buf *chosen = frame ? frame : message->plain;
+    /* Before it is stored: whoever sees it may drop the last reference to the message. */
+    (void)weft__buf_ref(chosen);
+    if (!atomic_compare_exchange_strong_explicit(&message->chosen, &none, chosen,
+                                                 memory_order_acq_rel, memory_order_acquire))
+        weft__buf_unref(chosen);
 }

@@ -23,8 +23,9 @@ struct weft_ws_message {
     uint8_t opcode;         /* enum weft_ws_opcode: text or binary */
     struct weft_buf *plain; /* the whole frame */
     size_t payload_at;      /* where in |plain| the payload begins */
-    _Atomic(struct weft_buf *) deflated;
-    atomic_bool tried; /* compressing was tried: |deflated| stays NULL when it did not pay */
+    /* What compressing gave: the deflated frame, or |plain| when it did not pay; NULL: not tried.
+     * Once set it stays, since those who pack frames count on lengths that they added up before. */
+    _Atomic(struct weft_buf *) chosen;
 };
 
 /* A message with one reference, holding a copy of |payload|. |alloc| is thread-safe. NULL when out
@@ -52,14 +53,15 @@ static inline struct weft_slice weft__ws_message_payload(const struct weft_ws_me
 /* Whether somebody tried to compress it already. */
 static inline bool weft__ws_message_tried(const struct weft_ws_message *message)
 {
-    return atomic_load_explicit(&message->tried, memory_order_acquire);
+    return atomic_load_explicit(&message->chosen, memory_order_acquire) != NULL;
 }
 
 /* The deflated frame, or NULL: not made, or larger than the plain one. **Lifetime:** the
  * message's. */
 static inline struct weft_buf *weft__ws_message_deflated(const struct weft_ws_message *message)
 {
-    return atomic_load_explicit(&message->deflated, memory_order_acquire);
+    struct weft_buf *chosen = atomic_load_explicit(&message->chosen, memory_order_acquire);
+    return chosen == message->plain ? NULL : chosen;
 }
 
 /* Says what compressing gave: |frame|, of which a reference is taken, or NULL when it did not pay.

@@ -80,6 +80,11 @@ static void message_that_does_not_compress_is_tried_once(void **state)
     weft__ws_message_set_deflated(message, NULL);
     assert_true(weft__ws_message_tried(message));
     assert_null(weft__ws_message_deflated(message));
+    /* Somebody else had more luck, but lengths have been added up meanwhile. */
+    struct weft_buf *late = weft__buf_new_copy(&mem.alloc, WEFT_SLICE_LIT("\xc1\x01x"));
+    weft__ws_message_set_deflated(message, late);
+    weft__buf_unref(late);
+    assert_null(weft__ws_message_deflated(message));
     weft__ws_message_unref(message);
     test_alloc_done(&mem);
 }
