@@ -197,7 +197,7 @@ static bool reserve(struct weft_ws_conn *conn, size_t more)
     size_t announced = conn->message_len + (size_t)(conn->frame_len - conn->frame_at);
     size_t cap = WEFT_MAX(need, (size_t)GATHER_MIN);
     /* Always by as much again, up to the limit: growing by what came would copy without end. */
-    size_t most = conn->options->max_message;
+    size_t most = weft__ws_conn_wire_max(conn);
     size_t doubled = conn->message_cap <= most / 2 ? conn->message_cap * 2 : most;
     cap = WEFT_MAX(cap, doubled);
     if (announced <= GATHER_EXACT_MAX)
