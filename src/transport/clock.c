@@ -69,9 +69,8 @@ static uint64_t due_ns(const struct weft_transport *t)
     switch ((enum weft_transport_state)t->state) {
     case WEFT_TRANSPORT_HEAD:
         /* While an answer is still on its way, the next request is not late. */
-        return weft__transport_unsent(t)
-                   ? stall_ns(t)
-                   : weft__transport_after(t->since_ns, options->handshake_ms);
+        return t->answer_unsent ? stall_ns(t)
+                                : weft__transport_after(t->since_ns, options->handshake_ms);
     case WEFT_TRANSPORT_OPEN:
         if (weft__ws_conn_is_open(&t->ws))
             return open_ns(t);
@@ -135,12 +134,19 @@ void weft__transport_violated(struct weft_transport *t, enum weft_transport_limi
 void weft__transport_control_came(struct weft_transport *t)
 {
     uint32_t max = t->set->options.max_control;
-    if (max == UINT32_MAX || !weft__ws_conn_is_open(&t->ws))
+    if (max == UINT32_MAX)
         return;
     uint64_t now = now_ns(t);
     t->control_ns = WEFT_MAX(t->control_ns, now) + WEFT_NS_PER_S / max;
-    if (t->control_ns - now > WEFT_NS_PER_S)
+    if (t->control_ns - now <= WEFT_NS_PER_S)
+        return;
+    if (!weft__ws_conn_is_open(&t->ws)) {
+        /* The close frame is out already, and pings are still answered. */
+        weft__transport_limit(t, WEFT_TRANSPORT_LIMIT_CONTROL);
+        weft__transport_abort(t, WEFT_ERR_LIMIT);
+    } else {
         weft__transport_violated(t, WEFT_TRANSPORT_LIMIT_CONTROL, "too many control frames");
+    }
 }
 
 void weft__transport_message_time(struct weft_transport *t, bool fresh)

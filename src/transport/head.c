@@ -117,6 +117,7 @@ int weft__transport_respond(struct weft_transport *t, struct weft_slice head,
     }
     t->state = WEFT_TRANSPORT_HEAD;
     t->since_ns = weft__loop_now_ns(t->set->loop);
+    t->answer_unsent = true;
     answered(t);
     return 0;
 }

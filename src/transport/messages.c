@@ -184,6 +184,25 @@ static int send_directly(struct weft_transport *t, enum weft_ws_opcode opcode,
     return weft__outq_rest(&t->out, &t->set->pool, iov, WEFT_ARRAY_LEN(iov), (size_t)n);
 }
 
+/* A large message that may become much smaller: the queue must not keep the room for the whole. */
+static int send_exactly(struct weft_transport *t, enum weft_ws_opcode opcode,
+                        struct weft_slice data, size_t room)
+{
+    struct weft_bytes frame, out;
+    weft__bytes_init(&frame, t->set->pool.alloc, room);
+    int err = weft__bytes_reserve(&frame, room) ? 0 : weft__bytes_error(&frame);
+    if (!err)
+        err = weft__ws_conn_send(&t->ws, &frame, opcode, data);
+    if (!err)
+        err = weft__outq_open(&t->out, &t->set->pool, frame.len, &out);
+    if (!err) {
+        weft__bytes_append_slice(&out, weft__bytes_slice(&frame));
+        weft__outq_close(&t->out, &out);
+    }
+    weft__bytes_done(&frame);
+    return err;
+}
+
 int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
                          struct weft_slice data)
 {
@@ -192,8 +211,11 @@ int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
         return err;
     if (may_send_directly(t, data.len))
         return sent_or_drop(t, 1, send_directly(t, opcode, data));
+    size_t room = weft__ws_conn_room(&t->ws, data.len);
+    if (t->ws.deflate.on && room > WEFT_OUTQ_CHUNK_ROOM)
+        return sent_or_drop(t, 1, send_exactly(t, opcode, data, room));
     struct weft_bytes out;
-    err = weft__outq_open(&t->out, &t->set->pool, weft__ws_conn_room(&t->ws, data.len), &out);
+    err = weft__outq_open(&t->out, &t->set->pool, room, &out);
     if (!err) {
         err = weft__ws_conn_send(&t->ws, &out, opcode, data);
         weft__outq_close(&t->out, &out);
@@ -301,7 +323,11 @@ static void all_sent(struct weft_transport *t)
         return;
     }
     if (t->state == WEFT_TRANSPORT_HEAD) {
-        t->since_ns = weft__loop_now_ns(t->set->loop);
+        /* The time for the next request begins with the end of an answer, and with nothing else
+         * that went out: a peer could have TLS say something again and again. */
+        if (t->answer_unsent)
+            t->since_ns = weft__loop_now_ns(t->set->loop);
+        t->answer_unsent = false;
         weft__transport_arm(t);
         return;
     }

@@ -2,8 +2,6 @@
 /* The output queue: segments, and the memory they come from. */
 #include "transport/outq.h"
 
-enum { CHUNK_ROOM = WEFT_OUTQ_CHUNK - sizeof(struct weft_outq_segment) };
-
 void weft__outq_pool_init(struct weft_outq_pool *pool, const struct weft_alloc *alloc)
 {
     *pool = (struct weft_outq_pool){.alloc = alloc};
@@ -51,8 +49,8 @@ void weft__outq_pool_trim(struct weft_outq_pool *pool, size_t keep)
 /* An empty chunk with at least |room| bytes. */
 static struct weft_outq_segment *new_chunk(struct weft_outq_pool *pool, size_t room)
 {
-    size_t cap = WEFT_MAX(room, (size_t)CHUNK_ROOM);
-    struct weft_outq_segment *segment = cap == CHUNK_ROOM ? pool->chunks : NULL;
+    size_t cap = WEFT_MAX(room, (size_t)WEFT_OUTQ_CHUNK_ROOM);
+    struct weft_outq_segment *segment = cap == WEFT_OUTQ_CHUNK_ROOM ? pool->chunks : NULL;
     if (segment) {
         pool->chunks = segment->next;
         pool->unused -= WEFT_OUTQ_CHUNK;
@@ -84,7 +82,7 @@ static void release(struct weft_outq_pool *pool, struct weft_outq_segment *segme
 {
     size_t size = sizeof(*segment) + segment->cap;
     weft__buf_unref(segment->owner);
-    bool pooled = !segment->cap || segment->cap == CHUNK_ROOM;
+    bool pooled = !segment->cap || segment->cap == WEFT_OUTQ_CHUNK_ROOM;
     if (!pooled || pool->unused + size > WEFT_OUTQ_POOL_BYTES) {
         weft__mem_free(pool->alloc, segment, size);
         return;

@@ -36,6 +36,9 @@ struct weft_outq_segment {
     struct iovec iov; /* used while it is sent alone */
 };
 
+/* What a pooled chunk has room for. */
+enum { WEFT_OUTQ_CHUNK_ROOM = WEFT_OUTQ_CHUNK - sizeof(struct weft_outq_segment) };
+
 struct weft_outq_batch {
     struct weft_outq_batch *next;
     struct iovec iov[WEFT_OUTQ_BATCH_SLICES];

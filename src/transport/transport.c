@@ -220,7 +220,7 @@ void weft__transport_input_ended(struct weft_transport *t, int err)
         /* Answers to earlier requests may still be under way, or requests wait for their turn. */
         if (t->early)
             break;
-        if (t->role == WEFT_WS_ROLE_SERVER && !weft__outq_empty(&t->out))
+        if (t->role == WEFT_WS_ROLE_SERVER && weft__transport_unsent(t))
             weft__transport_wind_up(t, 0);
         else
             weft__transport_finish(t, WEFT_ERR_CLOSED);

@@ -247,6 +247,7 @@ struct weft_transport {
     bool in_ended;       /* the peer's end of the stream was seen */
     bool end_told;       /* on_end was called */
     bool opened;         /* on_open was called or is due */
+    bool answer_unsent;  /* of HTTP, on its way */
     bool close_timed;    /* the time for the closing handshake runs */
     bool reading;        /* inside the processing of received bytes */
     /* For the owner to read. */

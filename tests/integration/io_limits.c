@@ -249,6 +249,22 @@ static void a_flood_of_control_frames_is_1008(void **state)
     }
 }
 
+static void the_rate_of_pings_holds_after_our_close_frame(void **state)
+{
+    struct world world;
+    start(&world, state, (struct weft_transport_options){.max_control = 20});
+    int fd = raw_upgrade(&world);
+    weft__transport_close(&find(&world, true)->transport, 1000, weft__slice(NULL, 0));
+    for (int j = 0; j < 25; j++)
+        frame(fd, 0x89, "flood", 5);
+    for (int i = 0; i < 250 && world.open; i++)
+        pass(&world, 2);
+    assert_int_equal(world.open, 0);
+    assert_int_equal(reached(&world, WEFT_TRANSPORT_LIMIT_CONTROL), 1);
+    (void)close(fd);
+    world_done(&world);
+}
+
 static void pings_within_their_rate_are_answered(void **state)
 {
     struct world world;
@@ -472,6 +488,46 @@ static void whoever_holds_most_is_shed_first(void **state)
     world_done(&world);
 }
 
+/* ---- What compresses well ---- */
+
+enum { SHRUNK = 50, SHRUNK_SIZE = 200 * 1024 };
+
+static void compress_from_now_on(struct side *side)
+{
+    const struct weft_ws_deflate deflate = {.on = true, .out_bits = 15, .in_bits = 15};
+    weft__ws_conn_set_deflate(&side->transport.ws, &deflate);
+}
+
+static void send_zeroes(struct side *side)
+{
+    static const uint8_t zeroes[SHRUNK_SIZE];
+    const struct test_alloc *mem = &side->world->mem;
+    compress_from_now_on(side);
+    size_t before = mem->live_bytes;
+    for (int i = 0; i < SHRUNK; i++)
+        assert_ok(weft__transport_send(&side->transport, WEFT_WS_OPCODE_BINARY,
+                                       weft__slice(zeroes, SHRUNK_SIZE)));
+    size_t unsent = weft__transport_unsent(&side->transport);
+    assert_in_range(unsent, 1, SHRUNK * 2048);
+    /* Beside the queue there is a compressor, and chunks are taken whole. */
+    assert_in_range(mem->live_bytes - before, 0, 2 * unsent + 512 * 1024);
+}
+
+static void queued_messages_take_what_they_were_compressed_to(void **state)
+{
+    struct world world;
+    world_init_with(&world, state,
+                    (struct weft_transport_options){.deflate = WEFT_TRANSPORT_DEFLATE_SHARED});
+    world.server_open = send_zeroes;
+    world.client_open = compress_from_now_on;
+    world.goal = SHRUNK;
+    struct side *client = dial(&world);
+    io_run(world.loop, 10000);
+    assert_int_equal(client->messages, SHRUNK);
+    assert_int_equal(client->bytes, (size_t)SHRUNK * SHRUNK_SIZE);
+    world_done(&world);
+}
+
 static void gathered_input_counts_as_held(void **state)
 {
     struct world world;
@@ -562,6 +618,7 @@ int main(void)
         cmocka_unit_test(a_dribbled_header_is_a_slow_message_too),
         cmocka_unit_test(many_messages_without_a_pause_are_not_slow),
         cmocka_unit_test(a_flood_of_control_frames_is_1008),
+        cmocka_unit_test(the_rate_of_pings_holds_after_our_close_frame),
         cmocka_unit_test(pings_within_their_rate_are_answered),
         cmocka_unit_test(one_missed_ping_may_be_enough),
         cmocka_unit_test(connections_made_together_do_not_ping_together),
@@ -570,6 +627,7 @@ int main(void)
         cmocka_unit_test(output_beyond_all_bounds_ends_the_connection),
         cmocka_unit_test(only_old_unfinished_handshakes_are_evicted),
         cmocka_unit_test(whoever_holds_most_is_shed_first),
+        cmocka_unit_test(queued_messages_take_what_they_were_compressed_to),
         cmocka_unit_test(gathered_input_counts_as_held),
         cmocka_unit_test(unused_buffers_are_given_back),
         cmocka_unit_test(a_paused_listener_leaves_connections_waiting),

@@ -637,6 +637,62 @@ static void handshake_has_to_be_over_in_time(void **state)
     tls_world_done(&world);
 }
 
+/* TLS answers a request for new keys with new keys of its own: that is no progress. */
+static void talk_inside_tls_does_not_postpone_the_deadline(void **state)
+{
+    struct world world;
+    struct tls_peer peer;
+    tls_world_init(&world, state, (struct weft_transport_options){.handshake_ms = 100}, NULL, NULL);
+    world.stop_at = SIZE_MAX;
+    tls_peer_init(&peer, &world);
+    tls_peer_connect(&peer, "localhost");
+    assert_true(tls_peer_handshake(&peer));
+    uint64_t before_ns = weft__clock_now_ns();
+    for (int i = 0; i < 60 && world.open; i++) {
+        size_t written;
+        assert_int_equal(SSL_key_update(peer.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        (void)SSL_write_ex(peer.ssl, "G", i == 0, &written);
+        (void)SSL_do_handshake(peer.ssl);
+        tls_peer_pump(&peer);
+        pass(&world, 30);
+    }
+    assert_int_equal(world.open, 0);
+    assert_in_range((weft__clock_now_ns() - before_ns) / WEFT_NS_PER_MS, 20, 1500);
+    tls_peer_done(&peer);
+    tls_world_done(&world);
+}
+
+static void answer_at_length(struct side *side, const struct weft_http1_head *head)
+{
+    (void)head;
+    assert_ok(weft__transport_respond(
+        &side->transport, WEFT_SLICE_LIT("HTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n"),
+        weft__slice(huge, 4194304), NULL, false));
+}
+
+static void a_client_that_says_no_more_still_gets_its_answer(void **state)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static uint8_t got[4194304 + 4096];
+    struct world world;
+    struct tls_peer peer;
+    tls_world_init(&world, state, plain_options, NULL, NULL);
+    world.stop_at = SIZE_MAX;
+    world.request = answer_at_length;
+    tls_peer_init(&peer, &world);
+    tls_peer_connect(&peer, "localhost");
+    assert_true(tls_peer_handshake(&peer));
+    size_t written;
+    int error;
+    assert_int_equal(SSL_write_ex(peer.ssl, request, sizeof(request) - 1, &written), 1);
+    (void)SSL_shutdown(peer.ssl);
+    size_t len = tls_peer_read(&peer, got, sizeof(got), &error);
+    assert_true(len > 4194304);
+    assert_int_equal(error, SSL_ERROR_ZERO_RETURN);
+    tls_peer_done(&peer);
+    tls_world_done(&world);
+}
+
 static void peer_that_never_reads_is_given_up(void **state)
 {
     struct world world;
@@ -826,6 +882,8 @@ int main(void)
         cmocka_unit_test(what_is_no_tls_gets_an_alert_and_plain_http_an_answer),
         cmocka_unit_test(random_bytes_never_do_more_than_end_a_connection),
         cmocka_unit_test(handshake_has_to_be_over_in_time),
+        cmocka_unit_test(talk_inside_tls_does_not_postpone_the_deadline),
+        cmocka_unit_test(a_client_that_says_no_more_still_gets_its_answer),
         cmocka_unit_test(peer_that_never_reads_is_given_up),
         cmocka_unit_test(slow_reader_gets_everything),
         cmocka_unit_test(connection_at_rest_owns_no_buffer),
