@@ -102,12 +102,14 @@ function watchPeak(read) {
     return () => (clearInterval(timer), peak.value);
 }
 
-/** Waits until the connections are gone and the memory is below `goal`, at most SETTLE_MS. */
-async function settle(server, goal) {
+/** Waits until the connections are gone, the memory is below `goal` and what the server counts below
+ *  `counted` bytes, at most SETTLE_MS: memory kept for reuse is given back second by second. */
+async function settle(server, goal, counted) {
     const end = Date.now() + SETTLE_MS;
     for (;;) {
-        const { weft_connections: open } = await metrics(server.port);
-        if ((open <= 1 && rssMib(server.child.pid) <= goal) || Date.now() > end) return open;
+        const { weft_connections: open, weft_memory_connection_bytes: bytes } = await metrics(server.port);
+        const calm = open <= 1 && bytes <= counted && rssMib(server.child.pid) <= goal;
+        if (calm || Date.now() > end) return open;
         await pause(500);
     }
 }
@@ -132,7 +134,7 @@ async function attack(server, { seconds, attacks, strength, patience, margin }) 
     attackers.kill('SIGKILL');
     const peak = stopPeak();
     const begin = Date.now();
-    const open = await settle(server, before + margin);
+    const open = await settle(server, before + margin, counted + COUNTED_MIB * MIB);
     const settled = (Date.now() - begin) / 1000;
     const counts = await metrics(server.port);
     const grown = counts.weft_memory_connection_bytes - counted;
