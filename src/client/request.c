@@ -74,8 +74,7 @@ static void run_notification(struct weft_client_request *request)
     struct weft_client *client = request->client;
     int err = 0;
     if (client->state == WEFT_CLIENT_OPEN)
-        err = weft__rpc_peer_notify(&client->session.peer, method_of(request), params_of(request),
-                                    WEFT_RPC_LANE_DATA);
+        err = weft__rpc_peer_notify(&client->session.peer, method_of(request), params_of(request));
     /* A notification that cannot be sent would be a silent hole. */
     if (err)
         weft__transport_close(&client->transport, WEFT_WS_CLOSE_INTERNAL,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The methods `$/…` that a peer serves itself. They are handlers like any other. */
+/* The methods `$/…` that a peer serves itself and that are no frames of their own. They are
+ * handlers like any other. */
 #include "rpc/peer_internal.h"
 
 /* ---- $/hello ---- */
@@ -77,56 +78,11 @@ static void serve_hello(struct weft_rpc_call *call, void *ctx)
     }
 }
 
-/* ---- $/cancel, $/ping, $/pong: notifications ---- */
-
-static void serve_cancel(struct weft_rpc_call *call, void *ctx)
-{
-    (void)ctx;
-    struct weft_rpc_peer *peer = call->peer;
-    struct weft_arena scratch;
-    struct weft_rpc_id id;
-    bool nomem;
-    weft__arena_init(&scratch, peer->env->alloc, SIZE_MAX);
-    struct weft_map_node *node = NULL;
-    if (weft__jsonrpc_read_id(weft__json_get(call->params, "id"), &scratch, &id, &nomem))
-        node = weft__map_get(&peer->incoming, id.key);
-    else if (nomem)
-        weft__rpc_peer_failed(peer, WEFT_ERR_NOMEM);
-    weft__arena_done(&scratch);
-    /* An unknown id is no error: the answer and the cancellation may have crossed. */
-    if (node)
-        weft__rpc_call_cancel(WEFT_CONTAINER_OF(node, struct weft_rpc_call, node),
-                              WEFT_STATUS_CANCELED);
-    weft__rpc_call_result(call, WEFT_SLICE_LIT("null"));
-}
-
-static void serve_ping(struct weft_rpc_call *call, void *ctx)
-{
-    (void)ctx;
-    int err = weft__rpc_peer_notify(call->peer, WEFT_SLICE_LIT("$/pong"),
-                                    (struct weft_slice){NULL, 0}, WEFT_RPC_LANE_CONTROL);
-    if (err)
-        weft__rpc_peer_failed(call->peer, err);
-    weft__rpc_call_result(call, WEFT_SLICE_LIT("null"));
-}
-
-static void serve_pong(struct weft_rpc_call *call, void *ctx)
-{
-    (void)ctx;
-    struct weft_rpc_peer *peer = call->peer;
-    weft__rpc_call_result(call, WEFT_SLICE_LIT("null"));
-    if (peer->events->pong)
-        peer->events->pong(peer->events_ctx);
-}
-
 static const struct {
     struct weft_rpc_method method;
     bool is_notification;
 } builtins[] = {
     {{.name = "$/hello", .handler = serve_hello, .flags = WEFT_RPC_METHOD_RESERVED}, false},
-    {{.name = "$/cancel", .handler = serve_cancel, .flags = WEFT_RPC_METHOD_RESERVED}, true},
-    {{.name = "$/ping", .handler = serve_ping, .flags = WEFT_RPC_METHOD_RESERVED}, true},
-    {{.name = "$/pong", .handler = serve_pong, .flags = WEFT_RPC_METHOD_RESERVED}, true},
     {{.name = "$/goaway", .handler = weft__rpc_serve_goaway, .flags = WEFT_RPC_METHOD_RESERVED},
      true},
 };

@@ -52,6 +52,8 @@ static void release(struct weft_rpc_call *call)
     }
     weft__list_remove(&call->link);
     weft__mem_free(env->alloc, call->copy, call->copy_size);
+    if (call->stream)
+        weft__rpc_call_close_stream(call);
     call->magic = 0;
     if (env->idle_count == IDLE_CALLS_MAX) {
         weft__mem_free(env->alloc, call, sizeof(*call));
@@ -92,26 +94,28 @@ void *weft__rpc_call_user(const struct weft_rpc_call *call)
 
 /* ---- answers ---- */
 
-static void write_error(struct weft_rpc_call *call, struct weft_bytes *out,
-                        const struct weft_rpc_failure *failure)
+static bool is_protocol(const struct weft_rpc_call *call)
 {
-    weft__bytes_clear(out);
-    weft__jsonrpc_put_error(out, call->id.raw, failure);
-    ++call->env->counters.errors[failure->status];
+    return (call->method->flags & WEFT_RPC_METHOD_RESERVED) && call->method->name[0] == '$';
+}
+
+static void note_error(struct weft_rpc_call *call, int status)
+{
+    ++call->env->counters.errors[status];
     ++call->peer->errors;
 }
 
-/* Sends the answer written into |out| and settles the call. */
-static void deliver(struct weft_rpc_call *call, const struct weft_bytes *out)
+/* Sends the answer begun in |out| and settles the call. */
+static void deliver(struct weft_rpc_call *call, struct weft_bytes *out, struct weft_rpc_head *head)
 {
     struct weft_rpc_batch *batch = call->batch;
     settle(call);
     if (!batch) {
-        weft__rpc_peer_emit(call->peer, out, WEFT_RPC_LANE_DATA);
+        weft__rpc_peer_emit(call->peer, out, head, is_protocol(call));
         return;
     }
     call->batch = NULL;
-    weft__rpc_batch_add(batch, out);
+    weft__rpc_batch_add(batch, out, head);
     weft__rpc_batch_leave(batch);
 }
 
@@ -119,20 +123,24 @@ static void deliver_error(struct weft_rpc_call *call, const struct weft_rpc_fail
 {
     struct weft_rpc_env *env = call->env;
     struct weft_bytes out = weft__rpc_env_take_out(env);
-    write_error(call, &out, failure);
-    deliver(call, &out);
+    struct weft_rpc_head head = {
+        .kind = WEFT_RPC_KIND_ERROR, .id = call->id.raw, .failure = failure};
+    call->wire->begin(&out, &head);
+    note_error(call, failure->status);
+    deliver(call, &out, &head);
     weft__rpc_env_return_out(env, &out);
 }
 
 /* Sends a result; one that could not be written for another reason than memory becomes an error. */
-static void deliver_result(struct weft_rpc_call *call, struct weft_bytes *out)
+static void deliver_result(struct weft_rpc_call *call, struct weft_rpc_reply *reply)
 {
-    int err = weft__bytes_error(out);
-    if (err && err != WEFT_ERR_NOMEM)
-        write_error(call, out, &unwritable);
-    else
-        ++call->env->counters.results;
-    deliver(call, out);
+    int err = weft__bytes_error(&reply->out);
+    if (err && err != WEFT_ERR_NOMEM) {
+        deliver_error(call, &unwritable);
+        return;
+    }
+    ++call->env->counters.results;
+    deliver(call, &reply->out, &reply->head);
 }
 
 void weft__rpc_call_fail(struct weft_rpc_call *call, const struct weft_rpc_failure *failure)
@@ -170,7 +178,8 @@ struct weft_json_writer *weft__rpc_reply_begin(struct weft_rpc_reply *reply,
     assert_answerable(call);
     reply->call = call;
     reply->out = weft__rpc_env_take_out(call->env);
-    weft__jsonrpc_begin_result(&reply->out, call->id.raw);
+    reply->head = (struct weft_rpc_head){.kind = WEFT_RPC_KIND_RESULT, .id = call->id.raw};
+    call->wire->begin(&reply->out, &reply->head);
     weft__json_writer_init(&reply->json, &reply->out);
     return &reply->json;
 }
@@ -181,9 +190,8 @@ void weft__rpc_reply_send(struct weft_rpc_reply *reply)
     struct weft_rpc_env *env = call->env;
     assert_answerable(call);
     WEFT_ASSERT(reply->json.depth == 0);
-    weft__jsonrpc_end_result(&reply->out);
     if (!call->settled)
-        deliver_result(call, &reply->out);
+        deliver_result(call, reply);
     weft__rpc_env_return_out(env, &reply->out);
     end_answer(call);
 }
@@ -196,11 +204,17 @@ void weft__rpc_call_run(struct weft_rpc_call *call)
     call->settled = weft__rpc_call_is_notification(call);
     call->running = true;
     call->method->handler(call, call->method->ctx);
-    call->running = false;
-    if (call->answered)
-        release(call);
-    else if (!call->deferred)
+    if (weft__rpc_call_leave(call) && !call->deferred)
         weft__rpc_call_drop(call);
+}
+
+bool weft__rpc_call_leave(struct weft_rpc_call *call)
+{
+    call->running = false;
+    if (!call->answered)
+        return true;
+    release(call);
+    return false;
 }
 
 static struct weft_slice keep(uint8_t **at, struct weft_slice slice)
@@ -216,7 +230,7 @@ static int copy_message(struct weft_rpc_call *call)
 {
     size_t params_size = call->params ? weft__json_copy_size(call->params) : 0;
     size_t size = params_size + call->id.raw.len + call->id.key.len + call->meta.idem.len +
-                  call->meta.traceparent.len;
+                  call->meta.traceparent.len + call->meta.order.len;
     if (size == 0)
         return 0;
     call->copy = weft__mem_alloc(call->env->alloc, size);
@@ -230,6 +244,7 @@ static int copy_message(struct weft_rpc_call *call)
     call->id.key = keep(&at, call->id.key);
     call->meta.idem = keep(&at, call->meta.idem);
     call->meta.traceparent = keep(&at, call->meta.traceparent);
+    call->meta.order = keep(&at, call->meta.order);
     return 0;
 }
 
@@ -257,7 +272,7 @@ int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel,
     }
     call->deferred = true;
     call->cancel = cancel;
-    call->cancel_ctx = ctx;
+    call->ctx = ctx;
     weft__list_push(&call->peer->deferred, &call->link);
     ++call->peer->in_flight;
     ++call->env->counters.in_flight;
@@ -289,7 +304,7 @@ void weft__rpc_call_cancel(struct weft_rpc_call *call, int status)
         deliver_error(call, &(struct weft_rpc_failure){.status = status});
     call->canceled = true;
     if (call->cancel)
-        call->cancel(call, status, call->cancel_ctx);
+        call->cancel(call, status, call->ctx);
 }
 
 bool weft__rpc_call_cut_off(struct weft_rpc_call *call)
@@ -303,6 +318,6 @@ bool weft__rpc_call_cut_off(struct weft_rpc_call *call)
     deliver_error(call, &cut_off);
     call->canceled = true;
     if (call->cancel)
-        call->cancel(call, WEFT_STATUS_DEADLINE_EXCEEDED, call->cancel_ctx);
+        call->cancel(call, WEFT_STATUS_DEADLINE_EXCEEDED, call->ctx);
     return true;
 }

@@ -23,8 +23,9 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/timer.h"
-#include "rpc/jsonrpc.h"
+#include "rpc/frame.h"
 #include "rpc/registry.h"
+#include "rpc/stream.h"
 
 struct weft_rpc_batch;
 struct weft_rpc_env;
@@ -41,6 +42,17 @@ struct weft_rpc_peer;
  */
 typedef void weft_rpc_cancel_fn(struct weft_rpc_call *call, int status, void *ctx);
 
+/* What the items of a call are given to. Each may be NULL; |ctx| is that of weft__rpc_call_defer.
+ * Any of them may send, end or answer. */
+struct weft_rpc_stream_ops {
+    /* The next item. **Lifetime:** |value| until it returns. */
+    void (*item)(struct weft_rpc_call *call, const struct weft_json *value, void *ctx);
+    /* There are no more items. */
+    void (*end)(struct weft_rpc_call *call, void *ctx);
+    /* After weft__rpc_call_send returned WEFT_ERR_LIMIT: there is credit. */
+    void (*writable)(struct weft_rpc_call *call, void *ctx);
+};
+
 /* Read it through the functions below. */
 struct weft_rpc_call {
     uint32_t magic;
@@ -51,6 +63,7 @@ struct weft_rpc_call {
     bool canceled;
     struct weft_rpc_env *env;
     struct weft_rpc_peer *peer; /* NULL when it is gone */
+    const struct weft_rpc_wire *wire;
     struct weft_rpc_batch *batch;
     const struct weft_rpc_method *method;
     struct weft_rpc_id id; /* empty for a notification */
@@ -59,7 +72,9 @@ struct weft_rpc_call {
     uint64_t now_ns;
     uint64_t deadline_ns;
     weft_rpc_cancel_fn *cancel;
-    void *cancel_ctx;
+    void *ctx;                      /* of |cancel| and |stream_ops| */
+    struct weft_rpc_stream *stream; /* NULL unless the method has items */
+    const struct weft_rpc_stream_ops *stream_ops;
     struct weft_map_node node; /* among the peer's deferred calls, by id */
     struct weft_list link;     /* among the peer's deferred calls and notifications */
     struct weft_timer timer;
@@ -126,6 +141,30 @@ void *weft__rpc_call_user(const struct weft_rpc_call *call);
 WEFT_MUST_USE int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel,
                                        void *ctx);
 
+/*
+ * Receives and sends items beside a deferred call of a method with WEFT_RPC_METHOD_RECEIVES or
+ * _SENDS. To be called by the handler, after weft__rpc_call_defer. |ops| must outlive the call; the
+ * peer grants credit as soon as ops->item returns.
+ */
+void weft__rpc_call_stream(struct weft_rpc_call *call, const struct weft_rpc_stream_ops *ops);
+
+/* From now on credit is granted only for what weft__rpc_call_consumed says. */
+void weft__rpc_call_hold_credit(struct weft_rpc_call *call);
+
+/* |items| of together |bytes| (of their JSON) have been dealt with; after
+ * weft__rpc_call_hold_credit. */
+void weft__rpc_call_consumed(struct weft_rpc_call *call, uint64_t items, uint64_t bytes);
+
+/* How much the caller may have under way; more than the greeting says makes fast streams. */
+void weft__rpc_call_set_window(struct weft_rpc_call *call, uint32_t items, uint32_t bytes);
+
+/*
+ * Sends an item, one complete JSON value that the caller vouches for. The answer ends the stream.
+ * **Errors:** WEFT_ERR_LIMIT without credit (ops->writable follows), WEFT_ERR_STATE when nobody
+ * waits for items any more or the method sends none.
+ */
+WEFT_MUST_USE int weft__rpc_call_send(struct weft_rpc_call *call, struct weft_slice value);
+
 /* Answers with |result|, one complete JSON value that the caller vouches for. */
 void weft__rpc_call_result(struct weft_rpc_call *call, struct weft_slice result);
 
@@ -142,6 +181,7 @@ void weft__rpc_call_drop(struct weft_rpc_call *call);
 /* An answer written piece by piece; on the stack of whoever answers. */
 struct weft_rpc_reply {
     struct weft_rpc_call *call;
+    struct weft_rpc_head head;
     struct weft_bytes out;
     struct weft_json_writer json;
 };

@@ -4,17 +4,16 @@
 
 #include "base/assert.h"
 
-#include <stdio.h>
-
 void weft__rpc_correlation_init(struct weft_rpc_correlation *correlation,
                                 const struct weft_alloc *alloc, struct weft_hash_key hash_key,
                                 struct weft_timer_wheel *wheel, weft_rpc_expired_fn *expired,
-                                bool is_server)
+                                const struct weft_rpc_wire *wire, bool is_server)
 {
     weft__map_init(&correlation->by_id, alloc, hash_key);
     weft__list_init(&correlation->in_flight);
     correlation->wheel = wheel;
     correlation->expired = expired;
+    correlation->wire = wire;
     correlation->last = 0;
     correlation->is_server = is_server;
 }
@@ -25,21 +24,20 @@ void weft__rpc_correlation_done(struct weft_rpc_correlation *correlation)
     weft__map_done(&correlation->by_id);
 }
 
-/* The key of an id: its digits, or a string without the closing quote. */
-static struct weft_slice outgoing_key(const struct weft_rpc_outgoing *outgoing)
+/* The key of an id: the id itself, but a string without its closing quote. */
+static struct weft_slice outgoing_key(const struct weft_rpc_correlation *correlation,
+                                      const struct weft_rpc_outgoing *outgoing)
 {
-    bool is_string = outgoing->raw[0] == '"';
+    bool is_string = correlation->wire->is_text && outgoing->raw[0] == '"';
     return weft__slice(outgoing->raw, outgoing->raw_len - (is_string ? 1u : 0u));
 }
 
-static void set_id(struct weft_rpc_outgoing *outgoing, uint64_t number, bool is_server)
+static void set_id(const struct weft_rpc_correlation *correlation,
+                   struct weft_rpc_outgoing *outgoing, uint64_t number)
 {
-    int len = snprintf(outgoing->raw, sizeof(outgoing->raw), is_server ? "\"$s%llu\"" : "%llu",
-                       (unsigned long long)number);
-    /* Below 2^53 calls, which is more than any connection makes, ids stay within their limits. */
-    WEFT_ASSERT(number < (uint64_t)1 << 53);
     outgoing->number = number;
-    outgoing->raw_len = (uint8_t)len;
+    outgoing->raw_len =
+        (uint8_t)correlation->wire->write_id(number, correlation->is_server, outgoing->raw);
 }
 
 static void end(struct weft_rpc_outgoing *outgoing)
@@ -61,14 +59,18 @@ static void on_deadline(struct weft_timer *timer)
 int weft__rpc_correlation_add(struct weft_rpc_correlation *correlation,
                               struct weft_rpc_outgoing *outgoing, uint64_t deadline_ns)
 {
-    set_id(outgoing, correlation->last + 1, correlation->is_server);
     weft__timer_init(&outgoing->timer, on_deadline);
     weft__list_init(&outgoing->link);
     outgoing->correlation = NULL;
-    int err = weft__map_add(&correlation->by_id, &outgoing->node, outgoing_key(outgoing));
+    int err;
+    do {
+        set_id(correlation, outgoing, ++correlation->last);
+        err = weft__map_add(&correlation->by_id, &outgoing->node,
+                            outgoing_key(correlation, outgoing));
+        /* After a turn through all ids one may still belong to a call of long ago. */
+    } while (err == WEFT_ERR_EXISTS);
     if (err)
         return err;
-    ++correlation->last;
     outgoing->correlation = correlation;
     weft__list_push(&correlation->in_flight, &outgoing->link);
     if (deadline_ns != WEFT_RPC_NO_DEADLINE)
@@ -76,25 +78,28 @@ int weft__rpc_correlation_add(struct weft_rpc_correlation *correlation,
     return 0;
 }
 
-struct weft_rpc_outgoing *weft__rpc_correlation_take(struct weft_rpc_correlation *correlation,
+struct weft_rpc_outgoing *weft__rpc_correlation_find(const struct weft_rpc_correlation *correlation,
                                                      struct weft_slice key)
 {
     struct weft_map_node *node = weft__map_get(&correlation->by_id, key);
-    if (!node)
-        return NULL;
-    struct weft_rpc_outgoing *outgoing = WEFT_CONTAINER_OF(node, struct weft_rpc_outgoing, node);
-    end(outgoing);
-    return outgoing;
+    return node ? WEFT_CONTAINER_OF(node, struct weft_rpc_outgoing, node) : NULL;
 }
 
 struct weft_rpc_outgoing *
-weft__rpc_correlation_take_number(struct weft_rpc_correlation *correlation, uint64_t number)
+weft__rpc_correlation_find_number(const struct weft_rpc_correlation *correlation, uint64_t number)
 {
     if (number == 0 || number > correlation->last)
         return NULL;
     struct weft_rpc_outgoing probe;
-    set_id(&probe, number, correlation->is_server);
-    return weft__rpc_correlation_take(correlation, outgoing_key(&probe));
+    set_id(correlation, &probe, number);
+    struct weft_rpc_outgoing *outgoing =
+        weft__rpc_correlation_find(correlation, outgoing_key(correlation, &probe));
+    return outgoing && outgoing->number == number ? outgoing : NULL;
+}
+
+void weft__rpc_correlation_remove(struct weft_rpc_outgoing *outgoing)
+{
+    end(outgoing);
 }
 
 struct weft_rpc_outgoing *weft__rpc_correlation_take_first(struct weft_rpc_correlation *correlation)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of our calls an answer belongs to. Every outgoing call gets an id never used before on this
- * connection, so an answer that is late, repeated or invented finds nothing and harms nothing.
+ * Which of our calls an answer belongs to. Every outgoing call gets an id that was not used for
+ * the last 2^31 calls, so an answer that is late, repeated or invented finds nothing and harms
+ * nothing.
  *
- *   add ──► in flight ──► take (an answer came)
- *                    ├──► expired (its deadline passed)
- *                    └──► remove (given up)
+ *   add ──► in flight ──► remove (found: an answer came; or given up)
+ *                    └──► expired (its deadline passed)
  *
- * Adding, taking and expiring are O(1) whatever the number in flight. **Thread:** one at a time.
+ * Adding, finding and expiring are O(1) whatever the number in flight. **Thread:** one at a time.
  */
 #ifndef WEFT_RPC_CORRELATION_H
 #define WEFT_RPC_CORRELATION_H
@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/timer.h"
+#include "rpc/frame.h"
 
 #include <weft/err.h>
 
@@ -27,7 +28,7 @@ struct weft_rpc_outgoing {
     struct weft_timer timer;
     struct weft_rpc_correlation *correlation; /* NULL unless in flight */
     uint64_t number;                          /* 1, 2, … */
-    char raw[24];                             /* the id as JSON: 7, or "$s7" from a server */
+    uint8_t raw[WEFT_RPC_OWN_ID_MAX];         /* the id as the wire has it: 7, or "$s7" */
     uint8_t raw_len;
 };
 
@@ -39,16 +40,17 @@ struct weft_rpc_correlation {
     struct weft_list in_flight; /* oldest first */
     struct weft_timer_wheel *wheel;
     weft_rpc_expired_fn *expired;
+    const struct weft_rpc_wire *wire;
     uint64_t last; /* number of the newest call */
     bool is_server;
 };
 
-/* Nothing in flight. Ids look like a server's or a client's (PROTOCOL §3). |wheel|, which the
+/* Nothing in flight. Ids are |wire|'s for a server or a client. |wheel|, which the
  * caller advances, fires the deadlines. */
 void weft__rpc_correlation_init(struct weft_rpc_correlation *correlation,
                                 const struct weft_alloc *alloc, struct weft_hash_key hash_key,
                                 struct weft_timer_wheel *wheel, weft_rpc_expired_fn *expired,
-                                bool is_server);
+                                const struct weft_rpc_wire *wire, bool is_server);
 
 /* Nothing may be in flight. */
 void weft__rpc_correlation_done(struct weft_rpc_correlation *correlation);
@@ -59,14 +61,16 @@ WEFT_MUST_USE int weft__rpc_correlation_add(struct weft_rpc_correlation *correla
                                             struct weft_rpc_outgoing *outgoing,
                                             uint64_t deadline_ns);
 
-/* Ends the one whose id has |key| (see struct weft_rpc_id) and returns it; NULL when there is none.
- */
-struct weft_rpc_outgoing *weft__rpc_correlation_take(struct weft_rpc_correlation *correlation,
+/* The one whose id has |key| (see struct weft_rpc_id), or NULL. */
+struct weft_rpc_outgoing *weft__rpc_correlation_find(const struct weft_rpc_correlation *correlation,
                                                      struct weft_slice key);
 
-/* As weft__rpc_correlation_take, by number. */
+/* The |number|th call, or NULL. */
 struct weft_rpc_outgoing *
-weft__rpc_correlation_take_number(struct weft_rpc_correlation *correlation, uint64_t number);
+weft__rpc_correlation_find_number(const struct weft_rpc_correlation *correlation, uint64_t number);
+
+/* Ends |outgoing|, which must be in flight. */
+void weft__rpc_correlation_remove(struct weft_rpc_outgoing *outgoing);
 
 /* Ends the oldest one and returns it; NULL when nothing is in flight. */
 struct weft_rpc_outgoing *
@@ -77,7 +81,7 @@ static inline size_t weft__rpc_correlation_count(const struct weft_rpc_correlati
     return correlation->by_id.count;
 }
 
-/* Its id as JSON. **Lifetime:** that of |outgoing|. */
+/* Its id as the wire has it. **Lifetime:** that of |outgoing|. */
 static inline struct weft_slice weft__rpc_outgoing_id(const struct weft_rpc_outgoing *outgoing)
 {
     return weft__slice(outgoing->raw, outgoing->raw_len);

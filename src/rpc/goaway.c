@@ -21,8 +21,7 @@ static int send_goaway(struct weft_rpc_peer *peer)
     weft__json_end_object(&w);
     int err = weft__bytes_error(&params);
     if (!err)
-        err = weft__rpc_peer_notify(peer, WEFT_SLICE_LIT("$/goaway"), weft__bytes_slice(&params),
-                                    WEFT_RPC_LANE_CONTROL);
+        err = weft__rpc_peer_notify(peer, WEFT_SLICE_LIT("$/goaway"), weft__bytes_slice(&params));
     weft__bytes_done(&params);
     return err;
 }

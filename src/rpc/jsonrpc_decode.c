@@ -49,8 +49,10 @@ static bool string_key(const struct weft_json *value, struct weft_arena *arena,
     return true;
 }
 
-bool weft__jsonrpc_read_id(const struct weft_json *value, struct weft_arena *arena,
-                           struct weft_rpc_id *ret_id, bool *ret_nomem)
+/* Reads an id, as calls and `$/cancel` carry it. False for what is no id, and when memory ran out,
+ * which |*ret_nomem| says. */
+static bool read_id(const struct weft_json *value, struct weft_arena *arena,
+                    struct weft_rpc_id *ret_id, bool *ret_nomem)
 {
     *ret_nomem = false;
     struct weft_rpc_id id = {.raw = weft__json_raw(value)};
@@ -88,6 +90,7 @@ static void decode_meta(const struct weft_json *value, struct weft_rpc_meta *met
     meta->malformed = !weft__json_is(value, WEFT_JSON_OBJECT);
     meta->idem = meta_string(value, "idem", &meta->malformed);
     meta->traceparent = meta_string(value, "traceparent", &meta->malformed);
+    meta->order = meta_string(value, "order", &meta->malformed);
     const struct weft_json *timeout = weft__json_get(value, "timeout_ms");
     meta->has_timeout = timeout != NULL;
     if (timeout && !weft__json_u53(timeout, &meta->timeout_ms))
@@ -115,22 +118,64 @@ static void decode_request(const struct weft_json *object, const struct weft_jso
     decode_meta(weft__json_get(object, "meta"), &frame->meta);
 }
 
-static void decode_answer(const struct weft_json *object, const struct weft_json *id,
-                          struct weft_rpc_frame *frame)
+/* A notification of the protocol; its own kind instead of NOTIFY when it has one. */
+static int decode_protocol(struct weft_arena *arena, struct weft_rpc_frame *frame)
+{
+    static const struct {
+        const char *method;
+        enum weft_rpc_kind kind;
+    } kinds[] = {
+        {"$/item", WEFT_RPC_KIND_ITEM},     {"$/end", WEFT_RPC_KIND_END},
+        {"$/cancel", WEFT_RPC_KIND_CANCEL}, {"$/credit", WEFT_RPC_KIND_CREDIT},
+        {"$/ack", WEFT_RPC_KIND_ACK},       {"$/ping", WEFT_RPC_KIND_PING},
+        {"$/pong", WEFT_RPC_KIND_PONG},
+    };
+    bool nomem = false;
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(kinds); ++i) {
+        if (weft__slice_eq_str(frame->method, kinds[i].method))
+            frame->kind = kinds[i].kind;
+    }
+    if (frame->kind >= WEFT_RPC_KIND_ITEM && frame->kind <= WEFT_RPC_KIND_CREDIT &&
+        !read_id(weft__json_get(frame->params, "id"), arena, &frame->id, &nomem))
+        frame->kind = WEFT_RPC_KIND_IGNORED;
+    if (frame->kind == WEFT_RPC_KIND_ITEM)
+        frame->value = weft__json_get(frame->params, "value");
+    bool ok = true;
+    if (frame->kind == WEFT_RPC_KIND_CREDIT)
+        ok = weft__json_u53(weft__json_get(frame->params, "items_total"), &frame->items_total) &&
+             weft__json_u53(weft__json_get(frame->params, "bytes_total"), &frame->bytes_total);
+    else if (frame->kind == WEFT_RPC_KIND_ACK)
+        ok = weft__json_u53(weft__json_get(frame->params, "seq"), &frame->ack);
+    else if (frame->kind == WEFT_RPC_KIND_ITEM)
+        ok = frame->value != NULL;
+    /* Unknown members and odd values of `$/` notifications mean nothing (PROTOCOL §9). */
+    if (!ok)
+        frame->kind = WEFT_RPC_KIND_IGNORED;
+    return nomem ? WEFT_ERR_NOMEM : 0;
+}
+
+static bool is_protocol_name(struct weft_slice name)
+{
+    return name.len >= 2 && memcmp(name.ptr, "$/", 2) == 0;
+}
+
+static int decode_answer(const struct weft_json *object, const struct weft_json *id,
+                         struct weft_arena *arena, struct weft_rpc_frame *frame)
 {
     const struct weft_json *result = weft__json_get(object, "result");
     const struct weft_json *error = weft__json_get(object, "error");
     /* JSON-RPC 2.0 §5: either the result member or the error member, and an id in any case; it is
      * null only where the one of the call could not be found out. */
     if (!id || !result == !error)
-        return;
+        return 0;
     if (result && frame->id.raw.len > 0) {
         frame->kind = WEFT_RPC_KIND_RESULT;
         frame->value = result;
     } else if (weft__json_is(error, WEFT_JSON_OBJECT)) {
         frame->kind = WEFT_RPC_KIND_ERROR;
-        frame->value = error;
+        return weft__jsonrpc_read_error(error, arena, &frame->error);
     }
+    return 0;
 }
 
 /* Decodes one object into |frame|, which is INVALID until something better is known. */
@@ -144,17 +189,21 @@ static int decode_frame(const struct weft_json *object, struct weft_arena *arena
     const struct weft_json *id = weft__json_get(object, "id");
     const struct weft_json *method = weft__json_get(object, "method");
     bool nomem = false;
-    bool id_ok = id && weft__jsonrpc_read_id(id, arena, &frame->id, &nomem);
+    bool id_ok = id && read_id(id, arena, &frame->id, &nomem);
     if (nomem)
         return WEFT_ERR_NOMEM;
     /* A null id is what errors without a call carry; a call that has one could not be told apart
      * from them, so it is refused as §4 advises. */
     if (id && !id_ok && (method || !weft__json_is(id, WEFT_JSON_NULL)))
         return 0;
+    if (!weft__json_u53(weft__json_get(object, "seq"), &frame->seq))
+        frame->seq = 0;
     if (!method)
-        decode_answer(object, id, frame);
-    else if (!weft__json_get(object, "result") && !weft__json_get(object, "error"))
+        return decode_answer(object, id, arena, frame);
+    if (!weft__json_get(object, "result") && !weft__json_get(object, "error"))
         decode_request(object, method, id_ok, frame);
+    if (frame->kind == WEFT_RPC_KIND_NOTIFY && is_protocol_name(frame->method))
+        return decode_protocol(arena, frame);
     return 0;
 }
 
@@ -241,20 +290,44 @@ static enum weft_rpc_executed read_executed(const struct weft_json *value)
     return WEFT_RPC_EXECUTED_UNKNOWN;
 }
 
-void weft__jsonrpc_read_error(const struct weft_json *error, struct weft_rpc_error *ret_error)
+/* The rules that parameters broke; elements that are none are left out. */
+static int read_violations(const struct weft_json *list, struct weft_arena *arena,
+                           struct weft_rpc_error *e)
 {
-    struct weft_rpc_error e = {.data = weft__json_get(error, "data")};
-    if (!weft__json_i64(weft__json_get(error, "code"), &e.number))
-        e.number = 0;
-    struct weft_slice code = weft__json_string(weft__json_get(e.data, "code"));
-    e.status = code.len ? weft_status_from_name((const char *)code.ptr, code.len)
-                        : status_from_number(e.number);
-    e.message = weft__json_string(weft__json_get(error, "message"));
-    e.reason = weft__json_string(weft__json_get(e.data, "reason"));
-    e.executed = read_executed(weft__json_get(e.data, "executed"));
-    if (!weft__json_bool(weft__json_get(e.data, "retryable"), &e.retryable))
-        e.retryable = false;
-    if (!weft__json_u53(weft__json_get(e.data, "retry_after_ms"), &e.retry_after_ms))
-        e.retry_after_ms = 0;
-    *ret_error = e;
+    size_t count = weft__json_is(list, WEFT_JSON_ARRAY) ? weft__json_count(list) : 0;
+    if (count == 0)
+        return 0;
+    struct weft_rpc_broken_rule *rules = weft__arena_alloc_array(arena, count, sizeof(*rules));
+    if (!rules)
+        return WEFT_ERR_NOMEM;
+    e->violations = rules;
+    WEFT_JSON_EACH (element, list) {
+        if (weft__json_is(element, WEFT_JSON_OBJECT))
+            rules[e->violation_count++] = (struct weft_rpc_broken_rule){
+                .field = weft__json_string(weft__json_get(element, "field")),
+                .rule = weft__json_string(weft__json_get(element, "rule")),
+            };
+    }
+    return 0;
+}
+
+int weft__jsonrpc_read_error(const struct weft_json *error, struct weft_arena *arena,
+                             struct weft_rpc_error *ret_error)
+{
+    struct weft_rpc_error *e = ret_error;
+    *e = (struct weft_rpc_error){.data = weft__json_get(error, "data")};
+    if (!weft__json_i64(weft__json_get(error, "code"), &e->number))
+        e->number = 0;
+    struct weft_slice code = weft__json_string(weft__json_get(e->data, "code"));
+    e->status = code.len ? weft_status_from_name((const char *)code.ptr, code.len)
+                         : status_from_number(e->number);
+    e->message = weft__json_string(weft__json_get(error, "message"));
+    e->reason = weft__json_string(weft__json_get(e->data, "reason"));
+    e->executed = read_executed(weft__json_get(e->data, "executed"));
+    e->details = weft__json_get(e->data, "details");
+    if (!weft__json_bool(weft__json_get(e->data, "retryable"), &e->retryable))
+        e->retryable = false;
+    if (!weft__json_u53(weft__json_get(e->data, "retry_after_ms"), &e->retry_after_ms))
+        e->retry_after_ms = 0;
+    return read_violations(weft__json_get(e->data, "violations"), arena, e);
 }

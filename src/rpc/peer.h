@@ -4,9 +4,10 @@
  * weft__rpc_peer_receive, messages out through a callback. Both ends are peers; either calls,
  * answers and notifies (docs/protocol/rpc.md).
  *
- *   receive ─► decode ─┬─ call ───► registry ─► handler ─► answer ─┐
- *                      ├─ answer ─► correlation ─► its callback     ├─► events.send
- *                      └─ `$/…` ──► built-in methods ───────────────┘
+ *   receive ─► decode ─┬─ call ───► registry ─► handler ─► items, answer ─┐
+ *                      ├─ answer ─► correlation ─► its callback            │
+ *                      ├─ item, end, credit, cancel ─► the call            ├─► events.send
+ *                      └─ `$/…` ──► built-in methods ──────────────────────┘
  *
  * Peers of one loop share an environment: the registry, the timer wheel, scratch memory, counters.
  * A peer makes no allocation for a call that is answered at once.
@@ -96,8 +97,8 @@ struct weft_rpc_goaway {
 struct weft_rpc_peer_events {
     /* A whole message to be sent. **Lifetime:** |message| until it returns. Required. */
     void (*send)(void *ctx, struct weft_slice message, enum weft_rpc_lane lane);
-    /* An answer was lost for want of memory: the connection should be closed, but not in here. May
-     * be NULL. */
+    /* WEFT_ERR_NOMEM: an answer was lost for want of memory. The connection should be closed, but
+     * not in here. May be NULL. */
     void (*failed)(void *ctx, int err);
     /* Server: the peer's greeting was accepted; |params| are those of `$/hello`. May be NULL. */
     void (*greeted)(void *ctx, const struct weft_json *params);
@@ -109,6 +110,7 @@ struct weft_rpc_peer_events {
 
 struct weft_rpc_peer {
     struct weft_rpc_env *env;
+    const struct weft_rpc_wire *wire;
     const struct weft_rpc_peer_events *events;
     void *events_ctx;
     void *user;                /* the owner's, for handlers: principal, connection */
@@ -116,6 +118,7 @@ struct weft_rpc_peer {
     size_t in_flight;          /* calls and notifications whose handlers still hold them */
     struct weft_list deferred; /* deferred calls and notifications */
     struct weft_rpc_correlation outgoing;
+    size_t streams;  /* open, of calls received */
     uint64_t calls;  /* received and started */
     uint64_t errors; /* answered with an error */
     bool is_server;
@@ -124,13 +127,15 @@ struct weft_rpc_peer {
     bool closed;  /* weft__rpc_peer_done has begun */
     bool leaving; /* |goaway| was announced: no call is started any more */
     struct weft_rpc_goaway goaway;
-    int err;          /* first failure, sticky */
-    uint32_t version; /* of the protocol, agreed upon by the greeting; 0 before */
+    int err;               /* first failure, sticky */
+    const char *violation; /* with WEFT_ERR_PROTOCOL: what the other side did */
+    uint32_t version;      /* of the protocol, agreed upon by the greeting; 0 before */
     char session[WEFT_RPC_SESSION_MAX + 1];
 };
 
 struct weft_rpc_peer_options {
-    bool is_server;      /* answers greetings; may not call before one */
+    bool is_server;                   /* answers greetings; may not call before one */
+    const struct weft_rpc_wire *wire; /* NULL: weft__rpc_wire_json */
     const char *session; /* server: the name that hello tells, at most WEFT_RPC_SESSION_MAX bytes of
                             ASCII; copied */
     const struct weft_rpc_peer_events *events; /* outlives the peer */
@@ -149,8 +154,9 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
 void weft__rpc_peer_done(struct weft_rpc_peer *peer);
 
 /*
- * Takes one text message, complete. Whatever it holds is dealt with, if only by an error answer.
- * |now_ns| is the monotonic time. **Errors:** WEFT_ERR_NOMEM; the connection should be closed then.
+ * Takes one message, complete. Whatever it holds is dealt with, if only by an error answer.
+ * |now_ns| is the monotonic time. **Errors:** the connection should be closed then: WEFT_ERR_NOMEM,
+ * WEFT_ERR_PROTOCOL (peer->violation says more).
  */
 WEFT_MUST_USE int weft__rpc_peer_receive(struct weft_rpc_peer *peer, struct weft_slice message,
                                          uint64_t now_ns);
@@ -171,18 +177,33 @@ struct weft_rpc_answer {
  * all it points at until it returns. */
 typedef void weft_rpc_answer_fn(void *ctx, const struct weft_rpc_answer *answer);
 
+/* What a call with items is told. Each may be NULL; none comes after the answer. Any of them may
+ * send, end, cancel. */
+struct weft_rpc_outgoing_ops {
+    /* The next item. **Lifetime:** |value| until it returns. */
+    void (*item)(void *ctx, uint64_t number, const struct weft_json *value);
+    /* After weft__rpc_peer_send returned WEFT_ERR_LIMIT: there is credit. */
+    void (*writable)(void *ctx, uint64_t number);
+};
+
 struct weft_rpc_call_options {
     struct weft_slice method;
     struct weft_slice params;   /* a raw array or object, vouched for by the caller; may be empty */
     struct weft_rpc_meta meta;  /* timeout_ms also ends the waiting on this side */
     weft_rpc_answer_fn *answer; /* may be NULL */
     void *ctx;
+    /* For methods with items; NULL: none are expected, and what comes is dropped. Outlives the
+     * call. */
+    const struct weft_rpc_outgoing_ops *stream;
+    bool sends;            /* items will be sent */
+    uint32_t window_items; /* that may be under way to us; 0: as the greeting says */
+    uint32_t window_bytes;
 };
 
 /*
- * Calls the other side. |ret_number| may be NULL; it names the call for weft__rpc_peer_cancel.
- * **Errors:** WEFT_ERR_STATE for a server whose peer did not greet; WEFT_ERR_NOMEM, WEFT_ERR_UTF8.
- * |answer| is not called then.
+ * Calls the other side. |ret_number| may be NULL; it names the call for the functions below.
+ * **Errors:** WEFT_ERR_STATE for a server whose peer did not greet, and for a call with items
+ * without a greeting; WEFT_ERR_NOMEM, WEFT_ERR_UTF8. |answer| is not called then.
  */
 WEFT_MUST_USE int weft__rpc_peer_call(struct weft_rpc_peer *peer,
                                       const struct weft_rpc_call_options *options, uint64_t now_ns,
@@ -192,15 +213,29 @@ WEFT_MUST_USE int weft__rpc_peer_call(struct weft_rpc_peer *peer,
  */
 void weft__rpc_peer_cancel(struct weft_rpc_peer *peer, uint64_t number);
 
+/* Sends an item, one complete JSON value that the caller vouches for. **Errors:** WEFT_ERR_STATE
+ * (the call has ended, its items have, or it sends none), WEFT_ERR_LIMIT (no credit;
+ * stream->writable follows). */
+WEFT_MUST_USE int weft__rpc_peer_send(struct weft_rpc_peer *peer, uint64_t number,
+                                      struct weft_slice value);
+
+/* Says that no more items follow. Harmless when the call has ended or that was said. */
+void weft__rpc_peer_end(struct weft_rpc_peer *peer, uint64_t number);
+
+/* As those of calls being served (rpc/call.h); harmless when the call has ended. */
+void weft__rpc_peer_hold_credit(struct weft_rpc_peer *peer, uint64_t number);
+void weft__rpc_peer_consumed(struct weft_rpc_peer *peer, uint64_t number, uint64_t items,
+                             uint64_t bytes);
+
 /*
  * Sends a notification. Without a greeting only such as were asked for, say by a subscription, may
  * be sent; the caller knows. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UTF8.
  */
 WEFT_MUST_USE int weft__rpc_peer_notify(struct weft_rpc_peer *peer, struct weft_slice method,
-                                        struct weft_slice params, enum weft_rpc_lane lane);
+                                        struct weft_slice params);
 
-/* Sends `$/ping`. **Errors:** WEFT_ERR_NOMEM. */
-WEFT_MUST_USE int weft__rpc_peer_ping(struct weft_rpc_peer *peer);
+/* Sends `$/ping`; events.failed tells of a failure. */
+void weft__rpc_peer_ping(struct weft_rpc_peer *peer);
 
 /*
  * Announces that the connection ends: calls that come from now on are answered `unavailable`, not

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of a peer share: peer.c (life, output, our calls), receive.c (what comes in),
- * call.c (calls being served), builtin.c (the methods `$/…`).
+ * What the files of a peer share: peer.c (life, output), outgoing.c (our calls), receive.c (what
+ * comes in), call.c and call_stream.c (calls being served), builtin.c (the methods `$/…`).
  */
 #ifndef WEFT_RPC_PEER_INTERNAL_H
 #define WEFT_RPC_PEER_INTERNAL_H
@@ -18,9 +18,32 @@ void weft__rpc_env_return_out(struct weft_rpc_env *env, struct weft_bytes *out);
 /* Notes that something could not be sent. */
 void weft__rpc_peer_failed(struct weft_rpc_peer *peer, int err);
 
-/* Sends |out|, or notes why it could not be written. */
-void weft__rpc_peer_emit(struct weft_rpc_peer *peer, const struct weft_bytes *out,
-                         enum weft_rpc_lane lane);
+/* The other side broke the protocol: the connection is to be closed. |why| is static. */
+void weft__rpc_peer_violated(struct weft_rpc_peer *peer, const char *why);
+
+/* Ends the frame begun in |out| and sends it, or notes why it could not be written.
+ * |is_protocol|: a method `$/…` or the answer to one, which no session numbers. */
+void weft__rpc_peer_emit(struct weft_rpc_peer *peer, struct weft_bytes *out,
+                         struct weft_rpc_head *head, bool is_protocol);
+
+/* Sends a message of the text wire that is complete: the answers to a batch. */
+void weft__rpc_peer_emit_text(struct weft_rpc_peer *peer, const struct weft_bytes *out);
+
+/* Sends a frame without payload. */
+void weft__rpc_peer_emit_head(struct weft_rpc_peer *peer, struct weft_rpc_head *head);
+
+/* Sends an item of the call |id|, one JSON value. */
+void weft__rpc_peer_send_item(struct weft_rpc_peer *peer, struct weft_slice id,
+                              struct weft_slice value);
+
+/* Sends the call |options| with |id|, or with an empty one a notification. **Errors:**
+ * WEFT_ERR_NOMEM, WEFT_ERR_UTF8; nothing was sent then. */
+WEFT_MUST_USE int weft__rpc_peer_send_request(struct weft_rpc_peer *peer, struct weft_slice id,
+                                              const struct weft_rpc_call_options *options);
+
+/* Tells what |stream| of the call |id| has granted so far. */
+void weft__rpc_peer_send_credit(struct weft_rpc_peer *peer, struct weft_slice id,
+                                const struct weft_rpc_stream *stream);
 
 /* ---- batches (receive.c) ---- */
 
@@ -29,11 +52,13 @@ struct weft_rpc_batch {
     struct weft_rpc_env *env;
     struct weft_rpc_peer *peer; /* NULL when it is gone */
     size_t pending;             /* calls not yet answered, and 1 while the array is dispatched */
+    size_t answers;             /* written so far */
     struct weft_bytes out;
 };
 
-/* Adds one answer. */
-void weft__rpc_batch_add(struct weft_rpc_batch *batch, const struct weft_bytes *answer);
+/* Adds the answer begun in |out|. */
+void weft__rpc_batch_add(struct weft_rpc_batch *batch, struct weft_bytes *out,
+                         const struct weft_rpc_head *head);
 
 /* One call less to wait for; the last one sends the answers and frees |batch|. */
 void weft__rpc_batch_leave(struct weft_rpc_batch *batch);
@@ -54,6 +79,23 @@ void weft__rpc_call_cancel(struct weft_rpc_call *call, int status);
  * when nobody waits for its answer. |call| may be gone afterwards. */
 bool weft__rpc_call_cut_off(struct weft_rpc_call *call);
 
+/* A callback of |call| or its handler has returned. False when the call is gone. */
+bool weft__rpc_call_leave(struct weft_rpc_call *call);
+
+/* ---- their items (call_stream.c) ---- */
+
+/* Begins the stream of a call of a method with one. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__rpc_call_make_stream(struct weft_rpc_call *call);
+
+/* Frees it. */
+void weft__rpc_call_close_stream(struct weft_rpc_call *call);
+
+/* Something came for the stream of |call|, which may be gone afterwards. An item is counted
+ * already. */
+void weft__rpc_call_item(struct weft_rpc_call *call, const struct weft_json *value, size_t size);
+void weft__rpc_call_items_ended(struct weft_rpc_call *call);
+void weft__rpc_call_granted(struct weft_rpc_call *call, uint64_t items_total, uint64_t bytes_total);
+
 /* ---- the announced end (goaway.c) ---- */
 
 /* The peer greeted after the end was announced: it is told now. */
@@ -62,10 +104,16 @@ void weft__rpc_goaway_after_hello(struct weft_rpc_peer *peer);
 /* The handler of `$/goaway`. */
 void weft__rpc_serve_goaway(struct weft_rpc_call *call, void *ctx);
 
-/* ---- our calls (peer.c) ---- */
+/* ---- our calls (outgoing.c) ---- */
 
-/* Ends one of our calls: the other side answered |frame|, a RESULT or ERROR. */
-void weft__rpc_peer_answered(struct weft_rpc_peer *peer, const struct weft_rpc_frame *frame);
+/* A frame about one of our calls came: RESULT, ERROR, ITEM, END or CREDIT. */
+void weft__rpc_outgoing_received(struct weft_rpc_peer *peer, const struct weft_rpc_frame *frame);
+
+/* Ends every call of ours with |status|; nothing is sent. */
+void weft__rpc_outgoing_end_all(struct weft_rpc_peer *peer, int status);
+
+/* Of the correlation: a deadline passed. */
+void weft__rpc_outgoing_expired(struct weft_rpc_outgoing *outgoing);
 
 /* When a call with |meta| that starts at |now_ns| must be over, or WEFT_RPC_NO_DEADLINE. */
 static inline uint64_t weft__rpc_deadline(const struct weft_rpc_meta *meta, uint64_t now_ns)

@@ -44,6 +44,10 @@ static const struct refusal refuse_in_flight = {
                 .message = "too many calls in flight",
                 .reason = "weft.rpc.in_flight"}};
 
+static const struct refusal refuse_streams = {.failure = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                                                          .message = "too many streams open",
+                                                          .reason = "weft.rpc.streams"}};
+
 static const struct refusal refuse_ungreeted = {
     .failure = {.status = WEFT_STATUS_FAILED_PRECONDITION,
                 .message = "needs a greeting first",
@@ -69,15 +73,19 @@ static struct weft_rpc_batch *new_batch(struct weft_rpc_peer *peer)
     return batch;
 }
 
-void weft__rpc_batch_add(struct weft_rpc_batch *batch, const struct weft_bytes *answer)
+void weft__rpc_batch_add(struct weft_rpc_batch *batch, struct weft_bytes *out,
+                         const struct weft_rpc_head *head)
 {
-    int err = weft__bytes_error(answer);
-    if (err && batch->peer)
-        weft__rpc_peer_failed(batch->peer, err);
-    if (err)
+    if (!batch->peer)
         return;
-    weft__bytes_append_byte(&batch->out, batch->out.len ? ',' : '[');
-    weft__bytes_append_slice(&batch->out, weft__bytes_slice(answer));
+    struct weft_slice answer = batch->peer->wire->end(out, head);
+    int err = weft__bytes_error(out);
+    if (err) {
+        weft__rpc_peer_failed(batch->peer, err);
+        return;
+    }
+    weft__bytes_append_byte(&batch->out, batch->answers++ ? ',' : '[');
+    weft__bytes_append_slice(&batch->out, answer);
 }
 
 void weft__rpc_batch_leave(struct weft_rpc_batch *batch)
@@ -85,10 +93,10 @@ void weft__rpc_batch_leave(struct weft_rpc_batch *batch)
     WEFT_ASSERT(batch->pending > 0);
     if (--batch->pending > 0)
         return;
-    /* JSON-RPC 2.0 §6: no answers, no array. A failure to write one still has to be noticed. */
-    if (batch->peer && (batch->out.len || weft__bytes_error(&batch->out))) {
+    /* JSON-RPC 2.0 §6: no answers, no array. */
+    if (batch->peer && batch->answers > 0) {
         weft__bytes_append_byte(&batch->out, ']');
-        weft__rpc_peer_emit(batch->peer, &batch->out, WEFT_RPC_LANE_DATA);
+        weft__rpc_peer_emit_text(batch->peer, &batch->out);
     }
     weft__bytes_done(&batch->out);
     weft__mem_free(batch->env->alloc, batch, sizeof(*batch));
@@ -99,16 +107,17 @@ void weft__rpc_batch_leave(struct weft_rpc_batch *batch)
 /* Answers with an error a frame that never became a call. */
 static void refuse(struct inbound *in, struct weft_slice id, const struct weft_rpc_failure *failure)
 {
-    struct weft_rpc_env *env = in->peer->env;
-    struct weft_bytes out = weft__rpc_env_take_out(env);
-    weft__jsonrpc_put_error(&out, id, failure);
-    ++env->counters.errors[failure->status];
-    ++in->peer->errors;
+    struct weft_rpc_peer *peer = in->peer;
+    struct weft_bytes out = weft__rpc_env_take_out(peer->env);
+    struct weft_rpc_head head = {.kind = WEFT_RPC_KIND_ERROR, .id = id, .failure = failure};
+    peer->wire->begin(&out, &head);
+    ++peer->env->counters.errors[failure->status];
+    ++peer->errors;
     if (in->batch)
-        weft__rpc_batch_add(in->batch, &out);
+        weft__rpc_batch_add(in->batch, &out, &head);
     else
-        weft__rpc_peer_emit(in->peer, &out, WEFT_RPC_LANE_DATA);
-    weft__rpc_env_return_out(env, &out);
+        weft__rpc_peer_emit(peer, &out, &head, false);
+    weft__rpc_env_return_out(peer->env, &out);
 }
 
 static const struct weft_rpc_method *find_method(const struct inbound *in,
@@ -120,16 +129,17 @@ static const struct weft_rpc_method *find_method(const struct inbound *in,
     return builtin ? builtin : weft__rpc_registry_find(in->peer->env->registry, frame->method);
 }
 
-static bool has_server_id(const struct weft_rpc_frame *frame)
+/* Whether items go beside the call. A notification has no id that they could name. */
+static bool has_items(const struct weft_rpc_frame *frame, const struct weft_rpc_method *method)
 {
-    struct weft_slice key = frame->id.key;
-    return key.len >= 3 && memcmp(key.ptr, "\"$s", 3) == 0;
+    return frame->kind == WEFT_RPC_KIND_CALL && (method->flags & WEFT_RPC_METHOD_STREAMS);
 }
 
-/* True for the names of PROTOCOL §3; other reserved ones are ordinary in this respect. */
-static bool is_protocol_name(struct weft_slice name)
+static const struct refusal *judge_stream(const struct inbound *in)
 {
-    return name.len >= 2 && memcmp(name.ptr, "$/", 2) == 0;
+    if (in->batch)
+        return &refuse_batched;
+    return in->peer->streams >= in->peer->env->limits.streams ? &refuse_streams : NULL;
 }
 
 /* Why |frame|, a call or notification of |method|, may not start; NULL when it may. */
@@ -137,16 +147,16 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
                                    const struct weft_rpc_method *method)
 {
     const struct weft_rpc_peer *peer = in->peer;
-    if (peer->is_server && has_server_id(frame))
+    if (peer->is_server && frame->id.key.len && peer->wire->is_server_id(frame->id.key))
         return &refuse_server_id;
     if (frame->id.key.len && weft__map_get(&peer->incoming, frame->id.key))
         return &refuse_live_id;
     /* PROTOCOL §9: `$/` methods are not allowed in a batch. */
-    if (in->batch && is_protocol_name(frame->method))
+    if (in->batch && weft__rpc_name_is_protocol(frame->method))
         return &refuse_batched;
     if (!method)
         return &refuse_method;
-    if ((method->flags & WEFT_RPC_METHOD_GREETED) && !peer->greeted)
+    if ((method->flags & (WEFT_RPC_METHOD_GREETED | WEFT_RPC_METHOD_STREAMS)) && !peer->greeted)
         return &refuse_ungreeted;
     if (peer->greeted && frame->meta.malformed)
         return &refuse_meta;
@@ -158,7 +168,7 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
     if (peer->in_flight >= peer->env->limits.in_flight &&
         !(method->flags & WEFT_RPC_METHOD_RESERVED))
         return &refuse_in_flight;
-    return NULL;
+    return has_items(frame, method) ? judge_stream(in) : NULL;
 }
 
 static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
@@ -171,6 +181,7 @@ static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
         return;
     }
     call->peer = peer;
+    call->wire = peer->wire;
     call->method = method;
     call->id = frame->id;
     call->params = frame->params;
@@ -188,7 +199,10 @@ static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
             ++in->batch->pending;
     }
     ++peer->calls;
-    weft__rpc_call_run(call);
+    if (has_items(frame, method) && weft__rpc_call_make_stream(call))
+        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
+    else
+        weft__rpc_call_run(call);
 }
 
 static void receive_request(struct inbound *in, const struct weft_rpc_frame *frame)
@@ -202,6 +216,60 @@ static void receive_request(struct inbound *in, const struct weft_rpc_frame *fra
                &refusal->failure);
 }
 
+/* ---- frames about calls that run ---- */
+
+static struct weft_rpc_call *find_call(const struct weft_rpc_peer *peer, struct weft_slice key)
+{
+    struct weft_map_node *node = weft__map_get(&peer->incoming, key);
+    return node ? WEFT_CONTAINER_OF(node, struct weft_rpc_call, node) : NULL;
+}
+
+static void receive_item(struct weft_rpc_peer *peer, struct weft_rpc_call *call,
+                         const struct weft_json *value)
+{
+    size_t size = weft__json_raw(value).len;
+    if (!call->stream || weft__rpc_stream_received(call->stream, size))
+        weft__rpc_peer_violated(peer, "an item without credit");
+    else
+        weft__rpc_call_item(call, value, size);
+}
+
+/* An item, an end, credit or a cancellation of a call that the other side made. That its answer
+ * crossed them is no mistake. */
+static void receive_about(struct weft_rpc_peer *peer, const struct weft_rpc_frame *frame)
+{
+    struct weft_rpc_call *call = find_call(peer, frame->id.key);
+    if (!call)
+        return;
+    if (frame->kind == WEFT_RPC_KIND_CANCEL)
+        weft__rpc_call_cancel(call, WEFT_STATUS_CANCELED);
+    else if (frame->kind == WEFT_RPC_KIND_ITEM)
+        receive_item(peer, call, frame->value);
+    else if (frame->kind == WEFT_RPC_KIND_END && call->stream && call->stream->in.open)
+        weft__rpc_call_items_ended(call);
+    else if (frame->kind == WEFT_RPC_KIND_CREDIT && call->stream)
+        weft__rpc_call_granted(call, frame->items_total, frame->bytes_total);
+}
+
+/* A notification of the protocol with a kind of its own. */
+static void receive_protocol(struct inbound *in, const struct weft_rpc_frame *frame)
+{
+    struct weft_rpc_peer *peer = in->peer;
+    /* PROTOCOL §9: they are not allowed in a batch, and a notification is not answered. */
+    if (in->batch)
+        return;
+    if (frame->kind == WEFT_RPC_KIND_PING)
+        weft__rpc_peer_emit_head(peer, &(struct weft_rpc_head){.kind = WEFT_RPC_KIND_PONG});
+    else if (frame->kind == WEFT_RPC_KIND_PONG && peer->events->pong)
+        peer->events->pong(peer->events_ctx);
+    else if (frame->kind >= WEFT_RPC_KIND_ITEM && frame->kind <= WEFT_RPC_KIND_CREDIT) {
+        if (peer->wire->is_server_id(frame->id.key) == peer->is_server)
+            weft__rpc_outgoing_received(peer, frame);
+        else
+            receive_about(peer, frame);
+    }
+}
+
 static void receive_frame(struct inbound *in, const struct weft_rpc_frame *frame)
 {
     switch (frame->kind) {
@@ -209,26 +277,33 @@ static void receive_frame(struct inbound *in, const struct weft_rpc_frame *frame
         ++in->peer->env->counters.invalid;
         refuse(in, frame->id.raw, &frame->failure);
         break;
+    case WEFT_RPC_KIND_IGNORED:
+        break;
     case WEFT_RPC_KIND_CALL:
     case WEFT_RPC_KIND_NOTIFY:
         receive_request(in, frame);
         break;
     case WEFT_RPC_KIND_RESULT:
     case WEFT_RPC_KIND_ERROR:
-        weft__rpc_peer_answered(in->peer, frame);
+        weft__rpc_outgoing_received(in->peer, frame);
+        break;
+    default:
+        receive_protocol(in, frame);
         break;
     }
 }
 
-static int receive_text(struct weft_rpc_peer *peer, struct weft_slice text,
-                        struct weft_arena *arena, uint64_t now_ns)
+static int receive_message(struct weft_rpc_peer *peer, struct weft_slice text,
+                           struct weft_arena *arena, uint64_t now_ns)
 {
     struct weft_rpc_env *env = peer->env;
     struct weft_rpc_decode_options options = {.hash_key = env->hash_key,
                                               .text_is_utf8 = env->text_is_utf8,
                                               .max_batch = env->limits.batch};
     struct weft_rpc_message message;
-    int err = weft__jsonrpc_decode(text, arena, &options, &message);
+    int err = peer->wire->decode(text, arena, &options, &message);
+    if (err == WEFT_ERR_PROTOCOL)
+        weft__rpc_peer_violated(peer, "a malformed frame");
     if (err)
         return err;
     struct inbound in = {.peer = peer, .now_ns = now_ns};
@@ -237,7 +312,7 @@ static int receive_text(struct weft_rpc_peer *peer, struct weft_slice text,
         if (!in.batch)
             return WEFT_ERR_NOMEM;
     }
-    for (size_t i = 0; i < message.count; ++i)
+    for (size_t i = 0; i < message.count && !peer->err; ++i)
         receive_frame(&in, &message.frames[i]);
     if (in.batch)
         weft__rpc_batch_leave(in.batch);
@@ -257,7 +332,7 @@ int weft__rpc_peer_receive(struct weft_rpc_peer *peer, struct weft_slice message
     if (nested)
         weft__arena_init(&own, env->alloc, env->arena.limit);
     env->arena_lent = true;
-    int err = receive_text(peer, message, arena, now_ns);
+    int err = receive_message(peer, message, arena, now_ns);
     if (err)
         weft__rpc_peer_failed(peer, err);
     if (nested) {

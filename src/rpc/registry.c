@@ -37,6 +37,11 @@ bool weft__rpc_name_is_reserved(struct weft_slice name)
     return has_prefix(name, WEFT_SLICE_LIT("$/")) || has_prefix(name, WEFT_SLICE_LIT("rpc."));
 }
 
+bool weft__rpc_name_is_protocol(struct weft_slice name)
+{
+    return has_prefix(name, WEFT_SLICE_LIT("$/"));
+}
+
 static bool is_letter(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

@@ -26,7 +26,13 @@ enum weft_rpc_method_flags {
     WEFT_RPC_METHOD_RESERVED = 1,
     /* Only for peers that sent a greeting; others get `failed_precondition`. */
     WEFT_RPC_METHOD_GREETED = 2,
+    /* Takes items beside the call; needs a greeting, as all that JSON-RPC 2.0 does not have. */
+    WEFT_RPC_METHOD_RECEIVES = 4,
+    /* Gives items before its answer; needs a greeting. */
+    WEFT_RPC_METHOD_SENDS = 8,
 };
+
+enum { WEFT_RPC_METHOD_STREAMS = WEFT_RPC_METHOD_RECEIVES | WEFT_RPC_METHOD_SENDS };
 
 struct weft_rpc_method {
     const char *name; /* **Lifetime:** outlives the registry, as a literal does */
@@ -75,5 +81,8 @@ const struct weft_rpc_method *weft__rpc_registry_find(const struct weft_rpc_regi
 
 /* True for names that belong to the protocol: "$/…" and "rpc.…". */
 bool weft__rpc_name_is_reserved(struct weft_slice name);
+
+/* True for "$/…" alone, which no session numbers. */
+bool weft__rpc_name_is_protocol(struct weft_slice name);
 
 #endif

@@ -47,14 +47,12 @@ static void timer_due(struct weft_timer *timer)
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_ABNORMAL, "silent");
         return;
     }
-    int err = 0;
-    if (now_ns >= session->ping_ns) {
+    bool due = now_ns >= session->ping_ns;
+    if (due)
         session->ping_ns = now_ns + WEFT_SESSION_PING_MS * WEFT_NS_PER_MS;
-        err = weft__rpc_peer_ping(&session->peer);
-    }
     wait_on(session);
-    if (err)
-        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, "out of memory");
+    if (due)
+        weft__rpc_peer_ping(&session->peer);
 }
 
 void weft__session_init(struct weft_session *session, const struct weft_session_options *options)
@@ -95,7 +93,9 @@ void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opc
         return;
     }
     int err = weft__rpc_peer_receive(&session->peer, data, now_ns);
-    if (err)
+    if (err == WEFT_ERR_PROTOCOL)
+        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_POLICY, session->peer.violation);
+    else if (err)
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));
 }
 

@@ -32,7 +32,8 @@ struct weft_session_events {
     /* As in struct weft_rpc_peer_events. */
     void (*send)(void *ctx, struct weft_slice message, enum weft_rpc_lane lane);
     /* The connection should be closed with |code|, but not in here: a message of a kind the wire
-     * does not have (1003), no memory (1011), a peer that is silent (1006: without a word). */
+     * does not have (1003), a violation of the protocol (1008), no memory (1011), a peer that is
+     * silent (1006: without a word). */
     void (*failed)(void *ctx, unsigned code, const char *reason);
     /* Client: as in struct weft_rpc_peer_events. May be NULL. */
     void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);

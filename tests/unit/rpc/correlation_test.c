@@ -3,6 +3,7 @@
 #include "lib/test.h"
 
 #include "rpc/correlation.h"
+#include "rpc/jsonrpc.h"
 
 enum { MANY = 10000 };
 
@@ -17,12 +18,29 @@ static void on_expired(struct weft_rpc_outgoing *outgoing)
     expired_last = outgoing;
 }
 
+/* Finds and ends the one with |key|. */
+static struct weft_rpc_outgoing *take(struct weft_slice key)
+{
+    struct weft_rpc_outgoing *outgoing = weft__rpc_correlation_find(&correlation, key);
+    if (outgoing)
+        weft__rpc_correlation_remove(outgoing);
+    return outgoing;
+}
+
+static struct weft_rpc_outgoing *take_number(uint64_t number)
+{
+    struct weft_rpc_outgoing *outgoing = weft__rpc_correlation_find_number(&correlation, number);
+    if (outgoing)
+        weft__rpc_correlation_remove(outgoing);
+    return outgoing;
+}
+
 static void start(const struct weft_alloc *alloc, bool is_server)
 {
     expired_count = 0;
     weft__timer_wheel_init(&wheel, 0);
     weft__rpc_correlation_init(&correlation, alloc, (struct weft_hash_key){3, 4}, &wheel,
-                               on_expired, is_server);
+                               on_expired, &weft__rpc_wire_json, is_server);
 }
 
 static int set_up(void **state)
@@ -49,15 +67,15 @@ static void ids_of_servers_and_clients_differ(void **state)
     assert_ok(weft__rpc_correlation_add(&correlation, &b, WEFT_RPC_NO_DEADLINE));
     assert_true(weft__slice_eq_str(weft__rpc_outgoing_id(&a), "\"$s1\""));
     assert_true(weft__slice_eq_str(weft__rpc_outgoing_id(&b), "\"$s2\""));
-    assert_ptr_equal(weft__rpc_correlation_take(&correlation, WEFT_SLICE_LIT("\"$s2")), &b);
-    assert_null(weft__rpc_correlation_take(&correlation, WEFT_SLICE_LIT("1")));
-    assert_ptr_equal(weft__rpc_correlation_take_number(&correlation, 1), &a);
+    assert_ptr_equal(take(WEFT_SLICE_LIT("\"$s2")), &b);
+    assert_null(take(WEFT_SLICE_LIT("1")));
+    assert_ptr_equal(take_number(1), &a);
     weft__rpc_correlation_done(&correlation);
     start(weft_alloc_default(), false);
     assert_ok(weft__rpc_correlation_add(&correlation, &a, WEFT_RPC_NO_DEADLINE));
     assert_true(weft__slice_eq_str(weft__rpc_outgoing_id(&a), "1"));
-    assert_null(weft__rpc_correlation_take(&correlation, WEFT_SLICE_LIT("\"$s1")));
-    assert_ptr_equal(weft__rpc_correlation_take(&correlation, WEFT_SLICE_LIT("1")), &a);
+    assert_null(take(WEFT_SLICE_LIT("\"$s1")));
+    assert_ptr_equal(take(WEFT_SLICE_LIT("1")), &a);
 }
 
 static void ten_thousand_answers_in_random_order(void **state)
@@ -82,8 +100,8 @@ static void ten_thousand_answers_in_random_order(void **state)
         char key[32];
         snprintf(key, sizeof(key), "\"$s%zu", order[i] + 1);
         struct weft_slice slice = weft__slice_str(key);
-        assert_ptr_equal(weft__rpc_correlation_take(&correlation, slice), &calls[order[i]]);
-        assert_null(weft__rpc_correlation_take(&correlation, slice));
+        assert_ptr_equal(take(slice), &calls[order[i]]);
+        assert_null(take(slice));
         assert_int_equal(weft__rpc_correlation_count(&correlation), MANY - 1 - i);
     }
     weft__timer_wheel_advance(&wheel, 1000 * WEFT_NS_PER_S);
@@ -99,10 +117,10 @@ static void strangers_find_nothing(void **state)
     static const char *const keys[] = {"", "\"", "\"$s", "\"$s0", "\"$s01", "\"$s2", "$s1", "1"};
     assert_ok(weft__rpc_correlation_add(&correlation, &a, WEFT_RPC_NO_DEADLINE));
     for (size_t i = 0; i < WEFT_ARRAY_LEN(keys); ++i)
-        assert_null(weft__rpc_correlation_take(&correlation, weft__slice_str(keys[i])));
-    assert_null(weft__rpc_correlation_take_number(&correlation, 0));
-    assert_null(weft__rpc_correlation_take_number(&correlation, 2));
-    assert_null(weft__rpc_correlation_take_number(&correlation, UINT64_MAX));
+        assert_null(take(weft__slice_str(keys[i])));
+    assert_null(take_number(0));
+    assert_null(take_number(2));
+    assert_null(take_number(UINT64_MAX));
 }
 
 static void deadlines_end_calls_in_their_order(void **state)
@@ -116,7 +134,7 @@ static void deadlines_end_calls_in_their_order(void **state)
     weft__timer_wheel_advance(&wheel, 12 * WEFT_NS_PER_MS);
     assert_int_equal(expired_count, 1);
     assert_ptr_equal(expired_last, &fast);
-    assert_null(weft__rpc_correlation_take_number(&correlation, 2));
+    assert_null(take_number(2));
     weft__timer_wheel_advance(&wheel, 22 * WEFT_NS_PER_MS);
     assert_int_equal(expired_count, 2);
     assert_ptr_equal(weft__rpc_correlation_take_first(&correlation), &forever);

@@ -195,13 +195,11 @@ static void calls_and_notifications_are_written_in_full(void **state)
                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\\\"b\",\"params\":{\"x\": 1},"
                 "\"meta\":{\"timeout_ms\":5000,\"idem\":\"01J\",\"traceparent\":\"00-1\"}}"
                 "\n");
-    assert_ok(weft__rpc_peer_notify(&client.peer, WEFT_SLICE_LIT("n"), WEFT_SLICE_LIT("[1]"),
-                                    WEFT_RPC_LANE_DATA));
+    assert_ok(weft__rpc_peer_notify(&client.peer, WEFT_SLICE_LIT("n"), WEFT_SLICE_LIT("[1]")));
     assert_sent(&client, "{\"jsonrpc\":\"2.0\",\"method\":\"n\",\"params\":[1]}\n");
     call.method = WEFT_SLICE_LIT("\xff");
     assert_err(weft__rpc_peer_call(&client.peer, &call, client.now_ns, NULL), WEFT_ERR_UTF8);
-    assert_err(weft__rpc_peer_notify(&client.peer, WEFT_SLICE_LIT("\xff"), WEFT_SLICE_LIT(""),
-                                     WEFT_RPC_LANE_DATA),
+    assert_err(weft__rpc_peer_notify(&client.peer, WEFT_SLICE_LIT("\xff"), WEFT_SLICE_LIT("")),
                WEFT_ERR_UTF8);
     assert_sent(&client, "");
 }
