@@ -176,5 +176,6 @@ int weft__rpc_demo_register(struct weft_rpc_registry *registry)
         {.name = "demo.echo", .handler = echo},
         {.name = "demo.sleep", .handler = nap},
     };
-    return weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));
+    int err = weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));
+    return err ? err : weft__rpc_demo_register_streams(registry);
 }

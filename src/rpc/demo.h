@@ -19,4 +19,13 @@
  */
 WEFT_MUST_USE int weft__rpc_demo_register(struct weft_rpc_registry *registry);
 
+/*
+ * Part of it: adds methods with items beside the call
+ *   demo.count    [n], at most 10,000,000 ─► items 1 … n → n
+ *   demo.total    ◄─ integers → their sum
+ *   demo.mirror   ◄─ anything ─► the same → null
+ * **Errors:** as weft__rpc_registry_add.
+ */
+WEFT_MUST_USE int weft__rpc_demo_register_streams(struct weft_rpc_registry *registry);
+
 #endif

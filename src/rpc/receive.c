@@ -129,15 +129,12 @@ static const struct weft_rpc_method *find_method(const struct inbound *in,
     return builtin ? builtin : weft__rpc_registry_find(in->peer->env->registry, frame->method);
 }
 
-/* Whether items go beside the call. A notification has no id that they could name. */
-static bool has_items(const struct weft_rpc_frame *frame, const struct weft_rpc_method *method)
+/* Items go beside a call alone: a notification has no id that they could name, and the answers to a
+ * batch go back together. */
+static const struct refusal *judge_stream(const struct inbound *in,
+                                          const struct weft_rpc_frame *frame)
 {
-    return frame->kind == WEFT_RPC_KIND_CALL && (method->flags & WEFT_RPC_METHOD_STREAMS);
-}
-
-static const struct refusal *judge_stream(const struct inbound *in)
-{
-    if (in->batch)
+    if (in->batch || frame->kind == WEFT_RPC_KIND_NOTIFY)
         return &refuse_batched;
     return in->peer->streams >= in->peer->env->limits.streams ? &refuse_streams : NULL;
 }
@@ -168,7 +165,7 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
     if (peer->in_flight >= peer->env->limits.in_flight &&
         !(method->flags & WEFT_RPC_METHOD_RESERVED))
         return &refuse_in_flight;
-    return has_items(frame, method) ? judge_stream(in) : NULL;
+    return method->flags & WEFT_RPC_METHOD_STREAMS ? judge_stream(in, frame) : NULL;
 }
 
 static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
@@ -199,7 +196,7 @@ static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
             ++in->batch->pending;
     }
     ++peer->calls;
-    if (has_items(frame, method) && weft__rpc_call_make_stream(call))
+    if ((method->flags & WEFT_RPC_METHOD_STREAMS) && weft__rpc_call_make_stream(call))
         weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
     else
         weft__rpc_call_run(call);
