@@ -54,6 +54,8 @@ static void release(struct weft_rpc_call *call)
     weft__mem_free(env->alloc, call->copy, call->copy_size);
     if (call->stream)
         weft__rpc_call_close_stream(call);
+    if (call->order)
+        weft__rpc_order_leave(call);
     call->magic = 0;
     if (env->idle_count == IDLE_CALLS_MAX) {
         weft__mem_free(env->alloc, call, sizeof(*call));
@@ -99,10 +101,25 @@ static bool is_protocol(const struct weft_rpc_call *call)
     return (call->method->flags & WEFT_RPC_METHOD_RESERVED) && call->method->name[0] == '$';
 }
 
-static void note_error(struct weft_rpc_call *call, int status)
+/* The call has its answer, or lost whoever waited for it. */
+static void note_end(struct weft_rpc_call *call, int status)
 {
-    ++call->env->counters.errors[status];
-    ++call->peer->errors;
+    struct weft_rpc_env *env = call->env;
+    if (status) {
+        ++env->counters.errors[status];
+        ++call->peer->errors;
+    } else {
+        ++env->counters.results;
+    }
+    uint64_t latency_ns = weft__rpc_env_now_ns(env, call->now_ns) - call->started_ns;
+    struct weft_rpc_method_stats *stats = weft__rpc_call_stats(call);
+    if (stats)
+        weft__rpc_method_stats_end(stats, status, latency_ns);
+    for (size_t i = call->intercepted; i-- > 0;) {
+        const struct weft_rpc_interceptor *interceptor = env->interceptors[i];
+        if (interceptor->after)
+            interceptor->after(call, status, latency_ns, interceptor->ctx);
+    }
 }
 
 /* Sends the answer begun in |out| and settles the call. */
@@ -126,7 +143,7 @@ static void deliver_error(struct weft_rpc_call *call, const struct weft_rpc_fail
     struct weft_rpc_head head = {
         .kind = WEFT_RPC_KIND_ERROR, .id = call->id.raw, .failure = failure};
     call->wire->begin(&out, &head);
-    note_error(call, failure->status);
+    note_end(call, failure->status);
     deliver(call, &out, &head);
     weft__rpc_env_return_out(env, &out);
 }
@@ -134,12 +151,15 @@ static void deliver_error(struct weft_rpc_call *call, const struct weft_rpc_fail
 /* Sends a result; one that could not be written for another reason than memory becomes an error. */
 static void deliver_result(struct weft_rpc_call *call, struct weft_rpc_reply *reply)
 {
+    struct weft_rpc_method_stats *stats = weft__rpc_call_stats(call);
     int err = weft__bytes_error(&reply->out);
     if (err && err != WEFT_ERR_NOMEM) {
         deliver_error(call, &unwritable);
         return;
     }
-    ++call->env->counters.results;
+    note_end(call, WEFT_STATUS_OK);
+    if (stats)
+        stats->bytes_out += reply->out.len - reply->payload_at;
     deliver(call, &reply->out, &reply->head);
 }
 
@@ -180,6 +200,7 @@ struct weft_json_writer *weft__rpc_reply_begin(struct weft_rpc_reply *reply,
     reply->out = weft__rpc_env_take_out(call->env);
     reply->head = (struct weft_rpc_head){.kind = WEFT_RPC_KIND_RESULT, .id = call->id.raw};
     call->wire->begin(&reply->out, &reply->head);
+    reply->payload_at = reply->out.len;
     weft__json_writer_init(&reply->json, &reply->out);
     return &reply->json;
 }
@@ -198,14 +219,36 @@ void weft__rpc_reply_send(struct weft_rpc_reply *reply)
 
 /* ---- running and deferring ---- */
 
+/* Asks those in front of the method. False when one of them has answered. */
+static bool intercept(struct weft_rpc_call *call)
+{
+    struct weft_rpc_env *env = call->env;
+    if (call->method->flags & WEFT_RPC_METHOD_RESERVED)
+        return true;
+    while (call->intercepted < env->interceptor_count) {
+        const struct weft_rpc_interceptor *interceptor = env->interceptors[call->intercepted++];
+        if (interceptor->before && !interceptor->before(call, interceptor->ctx)) {
+            WEFT_ASSERT(call->answered);
+            return false;
+        }
+    }
+    return true;
+}
+
 void weft__rpc_call_run(struct weft_rpc_call *call)
 {
-    /* JSON-RPC 2.0 §4.1: a notification is never answered. */
-    call->settled = weft__rpc_call_is_notification(call);
     call->running = true;
-    call->method->handler(call, call->method->ctx);
-    if (weft__rpc_call_leave(call) && !call->deferred)
+    if (intercept(call))
+        call->method->handler(call, call->method->ctx);
+    if (weft__rpc_call_leave(call) && (!call->deferred || call->waiting))
         weft__rpc_call_drop(call);
+}
+
+struct weft_rpc_method_stats *weft__rpc_call_stats(const struct weft_rpc_call *call)
+{
+    const struct weft_rpc_env *env = call->env;
+    bool counted = env->method_stats && !(call->method->flags & WEFT_RPC_METHOD_RESERVED);
+    return counted ? &env->method_stats[call->method->index] : NULL;
 }
 
 bool weft__rpc_call_leave(struct weft_rpc_call *call)
@@ -254,10 +297,9 @@ static void on_deadline(struct weft_timer *timer)
                           WEFT_STATUS_DEADLINE_EXCEEDED);
 }
 
-int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel, void *ctx)
+/* Keeps |call| beyond the message it came in. */
+static int hold(struct weft_rpc_call *call)
 {
-    assert_answerable(call);
-    WEFT_ASSERT(call->running && !call->deferred);
     int err = copy_message(call);
     if (err)
         return err;
@@ -271,19 +313,43 @@ int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel,
             weft__timer_start(call->env->wheel, &call->timer, call->deadline_ns);
     }
     call->deferred = true;
-    call->cancel = cancel;
-    call->ctx = ctx;
     weft__list_push(&call->peer->deferred, &call->link);
     ++call->peer->in_flight;
     ++call->env->counters.in_flight;
     return 0;
 }
 
+int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel, void *ctx)
+{
+    assert_answerable(call);
+    WEFT_ASSERT(call->running && (!call->deferred || call->waiting));
+    int err = call->waiting ? 0 : hold(call); /* one that waited is held already */
+    if (err)
+        return err;
+    call->waiting = false;
+    call->cancel = cancel;
+    call->ctx = ctx;
+    return 0;
+}
+
+int weft__rpc_call_wait(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel, void *ctx)
+{
+    int err = hold(call);
+    if (err)
+        return err;
+    call->waiting = true;
+    call->cancel = cancel;
+    call->ctx = ctx;
+    return 0;
+}
+
 /* Takes |call| out of a connection that is gone. */
 static void detach(struct weft_rpc_call *call)
 {
-    if (!call->settled)
+    if (!call->settled) {
+        note_end(call, WEFT_STATUS_UNAVAILABLE);
         settle(call);
+    }
     if (call->batch) {
         call->batch->peer = NULL;
         weft__rpc_batch_leave(call->batch);

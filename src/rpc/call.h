@@ -29,6 +29,7 @@
 
 struct weft_rpc_batch;
 struct weft_rpc_env;
+struct weft_rpc_order;
 struct weft_rpc_peer;
 
 /*
@@ -57,10 +58,12 @@ struct weft_rpc_stream_ops {
 struct weft_rpc_call {
     uint32_t magic;
     bool running;  /* the handler has not returned */
-    bool deferred; /* the handler wants to answer later */
+    bool deferred; /* the handler wants to answer later, or the call waits for its turn */
+    bool waiting;  /* for its turn, or has had it and was not deferred by the handler */
     bool answered; /* by the handler */
     bool settled;  /* the peer expects no answer: it has one, or never wanted one, or is gone */
     bool canceled;
+    uint8_t intercepted; /* interceptors that were asked */
     struct weft_rpc_env *env;
     struct weft_rpc_peer *peer; /* NULL when it is gone */
     const struct weft_rpc_wire *wire;
@@ -78,7 +81,10 @@ struct weft_rpc_call {
     struct weft_map_node node; /* among the peer's deferred calls, by id */
     struct weft_list link;     /* among the peer's deferred calls and notifications */
     struct weft_timer timer;
-    void *copy; /* what a deferred call keeps of its message */
+    struct weft_rpc_order *order; /* it runs or waits in; NULL: none */
+    struct weft_list order_link;
+    uint64_t started_ns; /* by env->clock */
+    void *copy;          /* what a deferred call keeps of its message */
     size_t copy_size;
 };
 
@@ -183,6 +189,7 @@ struct weft_rpc_reply {
     struct weft_rpc_call *call;
     struct weft_rpc_head head;
     struct weft_bytes out;
+    size_t payload_at;
     struct weft_json_writer json;
 };
 

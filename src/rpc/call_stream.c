@@ -60,9 +60,13 @@ int weft__rpc_call_send(struct weft_rpc_call *call, struct weft_slice value)
     if (call->settled || !call->stream)
         return WEFT_ERR_STATE;
     int err = weft__rpc_stream_send(call->stream, value.len);
-    if (!err)
-        weft__rpc_peer_send_item(call->peer, call->id.raw, value);
-    return err;
+    if (err)
+        return err;
+    struct weft_rpc_method_stats *stats = weft__rpc_call_stats(call);
+    if (stats)
+        stats->bytes_out += value.len;
+    weft__rpc_peer_send_item(call->peer, call->id.raw, value);
+    return 0;
 }
 
 /* Callbacks may answer, so they run as the handler does: the call is released behind them. */
@@ -74,6 +78,9 @@ static void enter(struct weft_rpc_call *call)
 
 void weft__rpc_call_item(struct weft_rpc_call *call, const struct weft_json *value, size_t size)
 {
+    struct weft_rpc_method_stats *stats = weft__rpc_call_stats(call);
+    if (stats)
+        stats->bytes_in += size;
     if (call->stream_ops && call->stream_ops->item) {
         enter(call);
         call->stream_ops->item(call, value, call->ctx);

@@ -32,8 +32,27 @@ void weft__rpc_env_done(struct weft_rpc_env *env)
         struct weft_rpc_call *call = WEFT_CONTAINER_OF(link, struct weft_rpc_call, link);
         weft__mem_free(env->alloc, call, sizeof(*call));
     }
+    weft__mem_free(env->alloc, env->method_stats, env->method_count * sizeof(*env->method_stats));
     weft__bytes_done(&env->out);
     weft__arena_done(&env->arena);
+}
+
+int weft__rpc_env_count_methods(struct weft_rpc_env *env)
+{
+    size_t count = env->registry->count;
+    WEFT_ASSERT(!env->method_stats);
+    env->method_stats = weft__mem_zalloc(env->alloc, count * sizeof(*env->method_stats));
+    if (!env->method_stats)
+        return WEFT_ERR_NOMEM;
+    env->method_count = count;
+    return 0;
+}
+
+void weft__rpc_env_intercept(struct weft_rpc_env *env,
+                             const struct weft_rpc_interceptor *interceptor)
+{
+    WEFT_ASSERT(env->interceptor_count < WEFT_RPC_INTERCEPTORS_MAX);
+    env->interceptors[env->interceptor_count++] = interceptor;
 }
 
 struct weft_bytes weft__rpc_env_take_out(struct weft_rpc_env *env)
@@ -70,6 +89,7 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
         memcpy(peer->session, options->session, len);
     }
     weft__map_init(&peer->incoming, env->alloc, env->hash_key);
+    weft__map_init(&peer->orders, env->alloc, env->hash_key);
     weft__list_init(&peer->deferred);
     weft__rpc_correlation_init(&peer->outgoing, env->alloc, env->hash_key, env->wheel,
                                weft__rpc_outgoing_expired, peer->wire, options->is_server);
@@ -84,6 +104,7 @@ void weft__rpc_peer_done(struct weft_rpc_peer *peer)
             WEFT_CONTAINER_OF(peer->deferred.next, struct weft_rpc_call, link);
         weft__rpc_call_cancel(call, WEFT_STATUS_UNAVAILABLE);
     }
+    weft__rpc_orders_done(peer);
     weft__rpc_outgoing_end_all(peer, WEFT_STATUS_UNAVAILABLE);
     WEFT_ASSERT(peer->in_flight == 0 && peer->incoming.count == 0);
     weft__rpc_correlation_done(&peer->outgoing);

@@ -18,8 +18,10 @@
 #ifndef WEFT_RPC_PEER_H
 #define WEFT_RPC_PEER_H
 
+#include "port/clock.h"
 #include "rpc/call.h"
 #include "rpc/correlation.h"
+#include "rpc/method_stats.h"
 
 enum { WEFT_RPC_VERSION = 1 /* of the protocol */, WEFT_RPC_SESSION_MAX = 39 };
 
@@ -56,6 +58,22 @@ struct weft_rpc_counters {
     uint64_t strays;    /* answers that belonged to no call */
 };
 
+/*
+ * Something in front of and behind every method of an environment but those of the protocol: who
+ * may call, how often, what is traced.
+ */
+struct weft_rpc_interceptor {
+    /* A call or notification is about to start. True lets it; false when this has answered it. May
+     * be NULL. */
+    bool (*before)(struct weft_rpc_call *call, void *ctx);
+    /* A call that passed |before| has ended: with a result (|status| 0), an error, or without
+     * anybody to answer (UNAVAILABLE). Not called for notifications. May be NULL. */
+    void (*after)(const struct weft_rpc_call *call, int status, uint64_t latency_ns, void *ctx);
+    void *ctx;
+};
+
+enum { WEFT_RPC_INTERCEPTORS_MAX = 8 };
+
 /* What the peers of one loop share. */
 struct weft_rpc_env {
     const struct weft_alloc *alloc;
@@ -64,7 +82,12 @@ struct weft_rpc_env {
     struct weft_hash_key hash_key;
     struct weft_rpc_limits limits;
     struct weft_rpc_counters counters;
-    bool text_is_utf8; /* the transport checks text before it gets here */
+    bool text_is_utf8;                          /* the transport checks text before it gets here */
+    const struct weft_clock *clock;             /* measures calls; NULL: they take no time */
+    struct weft_rpc_method_stats *method_stats; /* by index; NULL: not kept */
+    size_t method_count;                        /* of them */
+    const struct weft_rpc_interceptor *interceptors[WEFT_RPC_INTERCEPTORS_MAX];
+    size_t interceptor_count;
 
     /* private: scratch memory, lent to one user at a time */
     struct weft_arena arena;
@@ -79,6 +102,15 @@ struct weft_rpc_env {
 void weft__rpc_env_init(struct weft_rpc_env *env, const struct weft_alloc *alloc,
                         const struct weft_rpc_registry *registry, struct weft_timer_wheel *wheel,
                         struct weft_hash_key hash_key);
+
+/* Keeps numbers for each method of the registry, which is complete. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__rpc_env_count_methods(struct weft_rpc_env *env);
+
+/* Puts |interceptor| behind those added before: it is asked after them. It outlives the
+ * environment; there are at most WEFT_RPC_INTERCEPTORS_MAX, and none is added once there is a peer.
+ */
+void weft__rpc_env_intercept(struct weft_rpc_env *env,
+                             const struct weft_rpc_interceptor *interceptor);
 
 /* All peers must be done and all deferred calls answered. */
 void weft__rpc_env_done(struct weft_rpc_env *env);
@@ -117,6 +149,7 @@ struct weft_rpc_peer {
     struct weft_map incoming;  /* deferred calls by id */
     size_t in_flight;          /* calls and notifications whose handlers still hold them */
     struct weft_list deferred; /* deferred calls and notifications */
+    struct weft_map orders;    /* ordering keys in use */
     struct weft_rpc_correlation outgoing;
     size_t streams;  /* open, of calls received */
     uint64_t calls;  /* received and started */

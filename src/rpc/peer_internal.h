@@ -7,6 +7,7 @@
 #define WEFT_RPC_PEER_INTERNAL_H
 
 #include "base/assert.h"
+#include "rpc/ordering.h"
 #include "rpc/peer.h"
 
 /* ---- output (peer.c) ---- */
@@ -78,6 +79,20 @@ void weft__rpc_call_cancel(struct weft_rpc_call *call, int status);
 /* Answers a deferred call with `unavailable`, outcome unknown, while its connection lasts. False
  * when nobody waits for its answer. |call| may be gone afterwards. */
 bool weft__rpc_call_cut_off(struct weft_rpc_call *call);
+
+/* Keeps |call|, whose handler has not run, until its turn comes: weft__rpc_call_run. Meanwhile
+ * |cancel| is told as a handler is. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__rpc_call_wait(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel,
+                                      void *ctx);
+
+/* The numbers of its method; NULL when they are not kept. */
+struct weft_rpc_method_stats *weft__rpc_call_stats(const struct weft_rpc_call *call);
+
+/* The time for measuring; |now_ns| without a clock. */
+static inline uint64_t weft__rpc_env_now_ns(const struct weft_rpc_env *env, uint64_t now_ns)
+{
+    return env->clock ? weft__clock_monotonic_ns(env->clock) : now_ns;
+}
 
 /* A callback of |call| or its handler has returned. False when the call is gone. */
 bool weft__rpc_call_leave(struct weft_rpc_call *call);

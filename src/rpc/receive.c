@@ -155,7 +155,7 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
         return &refuse_method;
     if ((method->flags & (WEFT_RPC_METHOD_GREETED | WEFT_RPC_METHOD_STREAMS)) && !peer->greeted)
         return &refuse_ungreeted;
-    if (peer->greeted && frame->meta.malformed)
+    if (peer->greeted && (frame->meta.malformed || frame->meta.order.len > WEFT_RPC_ORDER_MAX))
         return &refuse_meta;
     if (peer->greeted && frame->meta.has_timeout && frame->meta.timeout_ms == 0)
         return &refuse_expired;
@@ -166,6 +166,44 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
         !(method->flags & WEFT_RPC_METHOD_RESERVED))
         return &refuse_in_flight;
     return method->flags & WEFT_RPC_METHOD_STREAMS ? judge_stream(in, frame) : NULL;
+}
+
+static void out_of_memory(struct weft_rpc_call *call)
+{
+    weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
+}
+
+/* Runs |call| now or, when it has an ordering key, in its turn. */
+static void run_in_order(struct weft_rpc_call *call)
+{
+    bool streams = call->method->flags & WEFT_RPC_METHOD_STREAMS;
+    enum weft_rpc_turn turn = WEFT_RPC_TURN_NOW;
+    if (streams && weft__rpc_call_make_stream(call))
+        turn = WEFT_RPC_TURN_NEVER;
+    else if (call->meta.order.len && !streams)
+        turn = weft__rpc_order_enter(call);
+    if (turn == WEFT_RPC_TURN_NOW)
+        weft__rpc_call_run(call);
+    else if (turn == WEFT_RPC_TURN_NEVER)
+        out_of_memory(call);
+}
+
+static void count_call(const struct weft_rpc_call *call)
+{
+    struct weft_rpc_method_stats *stats = weft__rpc_call_stats(call);
+    bool notification = weft__rpc_call_is_notification(call);
+    ++call->peer->calls;
+    if (notification)
+        ++call->env->counters.notifications;
+    else
+        ++call->env->counters.calls;
+    if (!stats)
+        return;
+    if (notification)
+        ++stats->notifications;
+    else
+        ++stats->calls;
+    stats->bytes_in += call->params ? weft__json_raw(call->params).len : 0;
 }
 
 static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
@@ -183,23 +221,19 @@ static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
     call->id = frame->id;
     call->params = frame->params;
     call->now_ns = in->now_ns;
+    call->started_ns = weft__rpc_env_now_ns(peer->env, in->now_ns);
+    /* JSON-RPC 2.0 §4.1: a notification is never answered. */
+    call->settled = frame->kind == WEFT_RPC_KIND_NOTIFY;
     if (peer->greeted) {
         call->meta = frame->meta;
         call->deadline_ns = weft__rpc_deadline(&frame->meta, in->now_ns);
     }
-    if (frame->kind == WEFT_RPC_KIND_NOTIFY) {
-        ++peer->env->counters.notifications;
-    } else {
-        ++peer->env->counters.calls;
+    if (!call->settled && in->batch) {
         call->batch = in->batch;
-        if (in->batch)
-            ++in->batch->pending;
+        ++in->batch->pending;
     }
-    ++peer->calls;
-    if ((method->flags & WEFT_RPC_METHOD_STREAMS) && weft__rpc_call_make_stream(call))
-        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
-    else
-        weft__rpc_call_run(call);
+    count_call(call);
+    run_in_order(call);
 }
 
 static void receive_request(struct inbound *in, const struct weft_rpc_frame *frame)

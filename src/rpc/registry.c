@@ -118,3 +118,15 @@ const struct weft_rpc_method *weft__rpc_registry_find(const struct weft_rpc_regi
     struct weft_map_node *node = weft__map_get(&registry->names, name);
     return node ? &WEFT_CONTAINER_OF(node, struct registry_name, node)->method : NULL;
 }
+
+void weft__rpc_registry_each(const struct weft_rpc_registry *registry,
+                             void (*fn)(const struct weft_rpc_method *method, void *ctx), void *ctx)
+{
+    for (struct weft_map_node *node = weft__map_first(&registry->names); node;
+         node = weft__map_next(&registry->names, node)) {
+        const struct weft_rpc_method *method =
+            &WEFT_CONTAINER_OF(node, struct registry_name, node)->method;
+        if (weft__slice_eq_str(node->key, method->name))
+            fn(method, ctx);
+    }
+}

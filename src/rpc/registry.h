@@ -79,6 +79,11 @@ WEFT_MUST_USE int weft__rpc_registry_alias(struct weft_rpc_registry *registry, c
 const struct weft_rpc_method *weft__rpc_registry_find(const struct weft_rpc_registry *registry,
                                                       struct weft_slice name);
 
+/* Calls |fn| for each method, aliases not counted, in no particular order. */
+void weft__rpc_registry_each(const struct weft_rpc_registry *registry,
+                             void (*fn)(const struct weft_rpc_method *method, void *ctx),
+                             void *ctx);
+
 /* True for names that belong to the protocol: "$/…" and "rpc.…". */
 bool weft__rpc_name_is_reserved(struct weft_slice name);
 

@@ -218,7 +218,9 @@ static int make_workers(struct weft_server *server, char *ret_message, size_t me
     unsigned count = server->worker_count;
     server->workers = weft__mem_zalloc(server->alloc, count * sizeof(struct weft_worker *));
     server->metrics = weft__mem_zalloc(server->alloc, count * sizeof(struct weft_metrics *));
-    if (!server->workers || !server->metrics)
+    server->method_metrics =
+        weft__mem_zalloc(server->alloc, count * sizeof(struct weft_method_metrics *));
+    if (!server->workers || !server->metrics || !server->method_metrics)
         return WEFT_ERR_NOMEM;
     for (unsigned i = 0; i < count; i++) {
         int err = weft__worker_new(server, i, &server->workers[i]);
@@ -227,6 +229,7 @@ static int make_workers(struct weft_server *server, char *ret_message, size_t me
         if (err)
             return err;
         server->metrics[i] = &server->workers[i]->metrics;
+        server->method_metrics[i] = &server->workers[i]->method_metrics;
     }
     return 0;
 }
@@ -522,6 +525,8 @@ void weft_server_free(struct weft_server *server)
     weft__tls_context_free(server->tls);
     weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));
     weft__mem_free(alloc, server->metrics, server->worker_count * sizeof(struct weft_metrics *));
+    weft__mem_free(alloc, server->method_metrics,
+                   server->worker_count * sizeof(struct weft_method_metrics *));
     weft__arena_done(&server->strings);
     weft__limits_done(&server->limits);
     weft__mem_free(base, server, sizeof(*server));

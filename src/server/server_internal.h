@@ -11,6 +11,7 @@
 #include "port/store.h"
 #include "server/limits.h"
 #include "server/listen.h"
+#include "server/method_metrics.h"
 #include "server/metrics.h"
 #include "server/networks.h"
 #include "server/origin.h"
@@ -40,6 +41,7 @@ struct weft_server {
     struct weft_mesh *mesh;
     struct weft_worker **workers;
     struct weft_metrics **metrics; /* of each worker */
+    struct weft_method_metrics **method_metrics;
     unsigned worker_count;
     atomic_bool started; /* read by /healthz while weft_server_start ends */
     bool stopped;

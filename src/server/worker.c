@@ -112,6 +112,7 @@ static void second_passed(struct weft_timer *timer)
     weft__admission_tick(worker);
     weft__pressure_tick(worker);
     weft__notices_tick(&worker->notices, now_ns);
+    weft__method_metrics_publish(&worker->method_metrics, &worker->rpc);
     weft__loop_timer_start(worker->loop, timer, 1000);
 }
 
@@ -247,6 +248,16 @@ static int make_hub(struct weft_worker *worker)
     return err;
 }
 
+/* Once the registry is complete. */
+static int count_methods(struct weft_worker *worker)
+{
+    int err = weft__rpc_env_count_methods(&worker->rpc);
+    if (!err)
+        err =
+            weft__method_metrics_init(&worker->method_metrics, worker->server->alloc, &worker->rpc);
+    return err;
+}
+
 /* UINT_MAX is no limit of time. */
 static uint64_t ms_of(unsigned ms)
 {
@@ -304,6 +315,7 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     weft__loop_set_owner(worker->loop, worker);
     weft__rpc_env_init(&worker->rpc, &server->connection_memory.alloc, &worker->registry,
                        weft__loop_wheel(worker->loop), server->hash_key);
+    worker->rpc.clock = weft__clock_system();
     worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
     /* First what gathers output, then what sends it. */
     weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
@@ -317,6 +329,8 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     atomic_init(&worker->quiet, false);
     atomic_init(&worker->beat_ns, 0);
     err = make_hub(worker);
+    if (!err)
+        err = count_methods(worker);
     if (err)
         goto fail;
     *ret_worker = worker;
@@ -341,6 +355,7 @@ void weft__worker_free(struct weft_worker *worker)
         weft__transport_set_done(&worker->transports);
         weft__loop_free(worker->loop);
     }
+    weft__method_metrics_done(&worker->method_metrics);
     weft__rpc_registry_done(&worker->registry);
     weft__mem_free(worker->server->alloc, worker->listeners,
                    worker->listener_count * sizeof(*worker->listeners));

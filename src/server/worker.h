@@ -46,6 +46,7 @@ struct weft_worker {
     struct weft_hub *hub;
     struct weft_mesh_port *port;
     struct weft_metrics metrics;
+    struct weft_method_metrics method_metrics;
     struct weft_admission admission;
     struct weft_pressure pressure;
     struct weft_notices notices;
