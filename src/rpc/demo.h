@@ -28,4 +28,12 @@ WEFT_MUST_USE int weft__rpc_demo_register(struct weft_rpc_registry *registry);
  */
 WEFT_MUST_USE int weft__rpc_demo_register_streams(struct weft_rpc_registry *registry);
 
+/*
+ * Part of it: adds
+ *   demo.fail     {"code", "message"?, "reason"?, "retryable"?, "retry_after_ms"?, "violations"?,
+ *                 "details"?} → that error; "unknown" for a code that is none
+ * **Errors:** as weft__rpc_registry_add.
+ */
+WEFT_MUST_USE int weft__rpc_demo_register_fail(struct weft_rpc_registry *registry);
+
 #endif
