@@ -4,8 +4,6 @@
 
 #include "rpc/peer.h"
 
-#include <stdio.h>
-
 enum { COUNT_MAX = 10 * 1000 * 1000 };
 
 static void no_memory(struct weft_rpc_call *call)
@@ -22,6 +20,14 @@ static void refuse(struct weft_rpc_call *call, const char *rule)
                                                          .violation_count = 1});
 }
 
+/* |number| as JSON, in |room|. */
+static struct weft_slice digits_of(int64_t number, uint8_t room[24])
+{
+    struct weft_bytes out = {.ptr = room, .cap = 24, .limit = 24};
+    weft__bytes_append_i64(&out, number);
+    return weft__bytes_slice(&out);
+}
+
 /* ---- demo.count: [n] gives the items 1 … n ---- */
 
 struct counting {
@@ -34,16 +40,15 @@ struct counting {
 static void count_on(struct weft_rpc_call *call, void *ctx)
 {
     struct counting *counting = ctx;
-    char text[24];
+    uint8_t room[24];
     while (counting->next <= counting->last) {
-        int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)counting->next);
-        if (weft__rpc_call_send(call, weft__slice(text, (size_t)len)))
+        if (weft__rpc_call_send(call, digits_of((int64_t)counting->next, room)))
             return;
         counting->next++;
     }
-    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)counting->last);
+    struct weft_slice answer = digits_of((int64_t)counting->last, room);
     weft__mem_free(counting->alloc, counting, sizeof(*counting));
-    weft__rpc_call_result(call, weft__slice(text, (size_t)len));
+    weft__rpc_call_result(call, answer);
 }
 
 static void count_unwanted(struct weft_rpc_call *call, int status, void *ctx)
@@ -100,10 +105,10 @@ static void total_item(struct weft_rpc_call *call, const struct weft_json *value
 static void total_end(struct weft_rpc_call *call, void *ctx)
 {
     struct totalling *totalling = ctx;
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%lld", (long long)totalling->total);
+    uint8_t room[24];
+    struct weft_slice answer = digits_of(totalling->total, room);
     end_totalling(totalling);
-    weft__rpc_call_result(call, weft__slice(text, (size_t)len));
+    weft__rpc_call_result(call, answer);
 }
 
 static void total_unwanted(struct weft_rpc_call *call, int status, void *ctx)

@@ -25,7 +25,8 @@ static void session_send(void *ctx, struct weft_slice message, enum weft_rpc_lan
 {
     struct weft_conn *conn = ctx;
     (void)lane; /* One message is encoded and queued at a time: nothing waits that it could pass. */
-    ignore(weft__transport_send(&conn->transport, WEFT_WS_OPCODE_TEXT, message));
+    enum weft_ws_opcode opcode = conn->wire->is_text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY;
+    ignore(weft__transport_send(&conn->transport, opcode, message));
 }
 
 static void session_failed(void *ctx, unsigned code, const char *reason)
@@ -46,16 +47,32 @@ static struct weft_conn *member_conn(const struct weft_hub_member *member)
     return WEFT_CONTAINER_OF(member, struct weft_conn, member);
 }
 
+/* The hub encodes as text, once for all; on another wire each message is encoded anew. */
+static void forward_frames(struct weft_conn *conn, struct weft_slice frames)
+{
+    while (frames.len > 0 && conn->joined) {
+        struct weft_ws_head head;
+        ptrdiff_t used = weft__ws_head_decode(frames.ptr, frames.len, &head);
+        WEFT_ASSERT(used > 0 && !head.rsv && head.len <= frames.len - (size_t)used);
+        weft__session_forward(&conn->session, weft__slice(frames.ptr + used, (size_t)head.len));
+        size_t whole = (size_t)used + (size_t)head.len;
+        frames = weft__slice(frames.ptr + whole, frames.len - whole);
+    }
+}
+
 static void member_send(struct weft_hub_member *member, struct weft_slice frames,
                         struct weft_buf *owner, size_t count)
 {
-    ignore(weft__transport_send_frames(&member_conn(member)->transport, frames, owner, count));
+    struct weft_conn *conn = member_conn(member);
+    if (conn->wire->is_text)
+        ignore(weft__transport_send_frames(&conn->transport, frames, owner, count));
+    else
+        forward_frames(conn, frames);
 }
 
 static void member_send_message(struct weft_hub_member *member, struct weft_ws_message *message)
 {
-    ignore(weft__transport_send(&member_conn(member)->transport, message->opcode,
-                                weft__ws_message_payload(message)));
+    weft__session_forward(&member_conn(member)->session, weft__ws_message_payload(message));
 }
 
 static size_t member_unsent(const struct weft_hub_member *member)
@@ -125,6 +142,7 @@ static void on_open(struct weft_transport *transport)
     const struct weft_session_options options = {
         .env = &worker->rpc,
         .is_server = true,
+        .wire = conn->wire,
         .name = name,
         .events = &events,
         .events_ctx = conn,
@@ -132,8 +150,10 @@ static void on_open(struct weft_transport *transport)
     };
     weft__session_init(&conn->session, &options);
     /* Until somebody signs in, everybody is the same principal of the default tenant. */
+    enum weft_topic_variant variant =
+        conn->wire->is_text ? weft__transport_topic_variant(transport) : WEFT_TOPIC_PLAIN;
     weft__hub_member_init(&conn->member, worker->hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"), weft__transport_topic_variant(transport));
+                          WEFT_SLICE_LIT("anonymous"), variant);
     conn->joined = true;
     weft__drain_joined(conn);
 }

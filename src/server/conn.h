@@ -15,6 +15,7 @@
 struct weft_conn {
     struct weft_transport transport;
     struct weft_worker *worker;
+    const struct weft_rpc_wire *wire; /* that the upgrade chose */
     struct weft_session session;
     struct weft_hub_member member;
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */

@@ -363,6 +363,14 @@ static bool refuse_when_tight(const struct http_request *request)
     return true;
 }
 
+static void accept_upgrade(const struct http_request *request,
+                           const struct weft_ws_upgrade *upgrade)
+{
+    request->conn->wire = weft__session_wire(upgrade->protocol);
+    if (weft__transport_accept(&request->conn->transport, upgrade, NULL, 0))
+        weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
+}
+
 static void route_upgrade(const struct http_request *request)
 {
     const struct weft_origin_policy *policy = &request->conn->worker->server->origins;
@@ -378,10 +386,8 @@ static void route_upgrade(const struct http_request *request)
         refuse_upgrade(request, status, NULL);
     else if (upgrade.has_origin && !weft__origin_allowed(policy, upgrade.origin, upgrade.host))
         refuse_upgrade(request, 403, "this origin may not connect\n");
-    else if (refuse_when_tight(request))
-        return;
-    else if (weft__transport_accept(&request->conn->transport, &upgrade, NULL, 0))
-        weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
+    else if (!refuse_when_tight(request))
+        accept_upgrade(request, &upgrade);
 }
 
 void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head)

@@ -2,9 +2,18 @@
 /* Messages to the RPC peer, and watching. */
 #include "session/session.h"
 
+#include "base/assert.h"
+#include "rpc/binary.h"
+#include "rpc/jsonrpc.h"
 #include "ws/conn.h"
 
-const char *const weft__session_protocols[] = {"weft.v1.json", NULL};
+const char *const weft__session_protocols[] = {"weft.v1.json", "weft.v1.pb", NULL};
+
+const struct weft_rpc_wire *weft__session_wire(struct weft_slice protocol)
+{
+    return weft__slice_eq_str(protocol, weft__rpc_wire_binary.name) ? &weft__rpc_wire_binary
+                                                                    : &weft__rpc_wire_json;
+}
 
 static void peer_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
 {
@@ -68,6 +77,7 @@ void weft__session_init(struct weft_session *session, const struct weft_session_
     };
     const struct weft_rpc_peer_options peer = {
         .is_server = options->is_server,
+        .wire = options->wire,
         .session = options->name,
         .events = &peer_events,
         .events_ctx = session,
@@ -87,9 +97,10 @@ void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opc
                            struct weft_slice data, uint64_t now_ns)
 {
     session->heard_ns = now_ns;
-    if (opcode != WEFT_WS_OPCODE_TEXT) {
+    bool is_text = session->peer.wire->is_text;
+    if (opcode != (is_text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY)) {
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_UNSUPPORTED,
-                                "this wire is text");
+                                is_text ? "this wire is text" : "this wire is binary");
         return;
     }
     int err = weft__rpc_peer_receive(&session->peer, data, now_ns);
@@ -111,4 +122,27 @@ void weft__session_watch(struct weft_session *session, bool watch, uint64_t now_
     } else {
         weft__timer_stop(session->peer.env->wheel, &session->timer);
     }
+}
+
+void weft__session_forward(struct weft_session *session, struct weft_slice text)
+{
+    if (session->peer.wire->is_text) {
+        session->events->send(session->events_ctx, text, WEFT_RPC_LANE_DATA);
+        return;
+    }
+    struct weft_arena arena;
+    struct weft_rpc_message message;
+    const struct weft_rpc_decode_options options = {.text_is_utf8 = true};
+    weft__arena_init(&arena, session->peer.env->alloc, SIZE_MAX);
+    int err = weft__jsonrpc_decode(text, &arena, &options, &message);
+    if (!err) {
+        const struct weft_rpc_frame *frame = &message.frames[0];
+        WEFT_ASSERT(message.count == 1 && frame->kind == WEFT_RPC_KIND_NOTIFY);
+        err = weft__rpc_peer_notify(&session->peer, frame->method,
+                                    frame->params ? weft__json_raw(frame->params)
+                                                  : (struct weft_slice){0});
+    }
+    weft__arena_done(&arena);
+    if (err)
+        session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));
 }

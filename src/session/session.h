@@ -6,8 +6,8 @@
  *   transport ── message ──► session ─► rpc peer ─► handlers
  *             ◄── events.send ─────────────┘
  *
- * The wires are subprotocols (docs/protocol/README.md, "Transport"): "weft.v1.json", and without
- * any plain JSON-RPC 2.0 for clients that know nothing of weft.
+ * The wires are subprotocols (docs/protocol/README.md, "Transport"): "weft.v1.json", "weft.v1.pb",
+ * and without any plain JSON-RPC 2.0 for clients that know nothing of weft.
  *
  * *Watching*: as long as a peer has presence somewhere, both sides send `$/ping` every 5 s. Nothing
  * heard for 10 s means that the connection is cut without a word, and the owner ends it.
@@ -22,6 +22,9 @@
 
 /* The subprotocols, best first; NULL-terminated. */
 extern const char *const weft__session_protocols[];
+
+/* The wire that |protocol|, the subprotocol chosen or an empty slice, stands for. */
+const struct weft_rpc_wire *weft__session_wire(struct weft_slice protocol);
 
 enum {
     WEFT_SESSION_PING_MS = 5000,  /* between two pings of a watched peer */
@@ -52,7 +55,8 @@ struct weft_session {
 struct weft_session_options {
     struct weft_rpc_env *env; /* outlives the session */
     bool is_server;
-    const char *name; /* server: of the session, told in the greeting; copied */
+    const struct weft_rpc_wire *wire; /* NULL: JSON-RPC 2.0 */
+    const char *name;                 /* server: of the session, told in the greeting; copied */
     const struct weft_session_events *events;
     void *events_ctx;
     void *user; /* for handlers: weft__rpc_call_user */
@@ -66,6 +70,10 @@ void weft__session_done(struct weft_session *session);
 /* Takes one message. |now_ns| is the monotonic time. */
 void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opcode,
                            struct weft_slice data, uint64_t now_ns);
+
+/* Sends a notification that was encoded once for many, as text: as it is, or in the session's own
+ * wire. */
+void weft__session_forward(struct weft_session *session, struct weft_slice text);
 
 /* Starts or ends watching. A peer that did not greet knows no `$/ping` and is not watched: its
  * transport's pings have to do. */

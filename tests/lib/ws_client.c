@@ -22,7 +22,9 @@ enum { WAIT_MS = 10000, READ_SIZE = 65536, MESSAGE_MAX = 16 * 1024 * 1024, ARENA
 /* A message that came and was not asked for yet. */
 struct message {
     struct message *next;
-    char text[];
+    enum weft_ws_opcode opcode;
+    size_t len;
+    char text[]; /* zero-terminated */
 };
 
 struct test_ws {
@@ -301,11 +303,13 @@ void test_ws_cut(struct test_ws *ws)
 
 /* ---- Receiving ---- */
 
-static void keep(struct test_ws *ws, struct weft_slice data)
+static void keep(struct test_ws *ws, enum weft_ws_opcode opcode, struct weft_slice data)
 {
     struct message *message = malloc(sizeof(*message) + data.len + 1);
     assert_non_null(message);
     message->next = NULL;
+    message->opcode = opcode;
+    message->len = data.len;
     weft__mem_copy(message->text, data.ptr, data.len);
     message->text[data.len] = '\0';
     *ws->last = message;
@@ -316,11 +320,10 @@ static void on_event(struct test_ws *ws, const struct weft_ws_event *event)
 {
     static const char ping[] = "{\"jsonrpc\":\"2.0\",\"method\":\"$/ping\"}";
     if (event->type == WEFT_WS_EVENT_MESSAGE) {
-        assert_int_equal(event->opcode, WEFT_WS_OPCODE_TEXT);
-        if (weft__slice_eq_str(event->data, ping))
+        if (event->opcode == WEFT_WS_OPCODE_TEXT && weft__slice_eq_str(event->data, ping))
             test_ws_send(ws, "{\"jsonrpc\":\"2.0\",\"method\":\"$/pong\"}");
         else
-            keep(ws, event->data);
+            keep(ws, event->opcode, event->data);
     } else if (event->type == WEFT_WS_EVENT_CLOSE) {
         ws->closed = event->code;
     } else if (event->type == WEFT_WS_EVENT_ERROR) {
@@ -350,28 +353,45 @@ static bool receive(struct test_ws *ws, uint64_t end_ns)
     return true;
 }
 
-/* Takes the oldest message; its text is copied into the arena. */
-static const char *take(struct test_ws *ws)
+/* Takes the oldest message, which must be of the kind |opcode|; it is copied into the arena, with a
+ * zero byte behind it. NULL when there is none. */
+static const char *take(struct test_ws *ws, enum weft_ws_opcode opcode, size_t *ret_len)
 {
     struct message *message = ws->first;
     if (!message)
         return NULL;
+    assert_int_equal(message->opcode, opcode);
     ws->first = message->next;
     if (!ws->first)
         ws->last = &ws->first;
-    const char *text = weft__arena_copy(&ws->arena, message->text, strlen(message->text));
-    assert_non_null(text);
+    const char *data = weft__arena_copy(&ws->arena, message->text, message->len);
+    assert_non_null(data);
+    *ret_len = message->len;
     free(message);
-    return text;
+    return data;
 }
 
-const char *test_ws_recv(struct test_ws *ws, int timeout_ms)
+static void wait_message(struct test_ws *ws, int timeout_ms)
 {
     uint64_t end_ns = deadline(timeout_ms);
     while (!ws->first)
         if (!receive(ws, end_ns))
             break;
-    return take(ws);
+}
+
+const char *test_ws_recv(struct test_ws *ws, int timeout_ms)
+{
+    size_t len;
+    wait_message(ws, timeout_ms);
+    return take(ws, WEFT_WS_OPCODE_TEXT, &len);
+}
+
+struct weft_slice test_ws_recv_binary(struct test_ws *ws, int timeout_ms)
+{
+    size_t len = 0;
+    wait_message(ws, timeout_ms);
+    const char *data = take(ws, WEFT_WS_OPCODE_BINARY, &len);
+    return weft__slice(data, len);
 }
 
 const struct weft_json *test_ws_parse(struct test_ws *ws, const char *text)

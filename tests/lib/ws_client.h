@@ -41,6 +41,10 @@ void test_ws_send_raw(struct test_ws *ws, const void *data, size_t len);
  * server's `$/ping` is answered and not returned. */
 const char *test_ws_recv(struct test_ws *ws, int timeout_ms);
 
+/* The next message, which must be binary; an empty slice when none came. **Lifetime:** the
+ * connection's. */
+struct weft_slice test_ws_recv_binary(struct test_ws *ws, int timeout_ms);
+
 /* The next text message, parsed. */
 const struct weft_json *test_ws_next(struct test_ws *ws);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Items beside calls, between two peers joined by queues: in both directions, over every wire. */
+#include "rpc/binary.h"
 #include "rpc/jsonrpc.h"
 #include "rpc_world.h"
 
@@ -385,6 +386,6 @@ static void items_need_a_greeting(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {EVERY_TEST(json)};
+    const struct CMUnitTest tests[] = {EVERY_TEST(json), EVERY_TEST(binary)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
