@@ -50,6 +50,52 @@ test("calls are answered, and errors keep their codes", async () => {
   assert.deepEqual(many, Array.from({ length: 200 }, (_, n) => [n]));
 });
 
+test("streams flow both ways, slowly read ones too", async () => {
+  const client = connect();
+  const counted: unknown[] = [];
+  const count = client.stream("demo.count", [1000]);
+  for await (const item of count) counted.push(item);
+  assert.deepEqual(counted, Array.from({ length: 1000 }, (_, n) => n + 1));
+  assert.equal(await count.result, 1000);
+
+  const total = client.stream("demo.total");
+  for (let n = 1; n <= 500; n++) await total.send(n);
+  total.end();
+  assert.equal(await total.result, 125_250);
+
+  const mirror = client.stream("demo.mirror");
+  const items = Array.from({ length: 200 }, (_, n) => ({ n, text: "é😀".repeat(n) }));
+  const writing = (async () => {
+    for (const item of items) await mirror.send(item);
+    mirror.end();
+  })();
+  const back: unknown[] = [];
+  for await (const item of mirror) {
+    back.push(item);
+    if (back.length % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await writing;
+  assert.deepEqual(back, items);
+});
+
+test("leaving a stream early leaves the connection well", async () => {
+  const client = connect();
+  for (let round = 0; round < 40; round++) {
+    for await (const item of client.stream("demo.count", [1000])) if (item === 3) break;
+  }
+  assert.equal(await client.call("sum", [1, 2]), 3);
+});
+
+test("errors bring their details", async () => {
+  const params = { code: "aborted", reason: "acme.x", details: { limit: 3 }, retry_after_ms: 5 };
+  await assert.rejects(connect().call("demo.fail", params), {
+    code: "aborted",
+    reason: "acme.x",
+    retryAfterMs: 5,
+    data: { code: "aborted", reason: "acme.x", retryable: false, retry_after_ms: 5, executed: "unknown", details: { limit: 3 } },
+  });
+});
+
 test("two replicas converge, with emoji, odd line ends and control characters", async () => {
   const [a, b] = await Promise.all([open("converge"), open("converge")]);
   type(a, 0, "😀\r\n\u2028\u0000 end");

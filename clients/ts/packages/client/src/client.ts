@@ -4,6 +4,7 @@ import { CallTable } from "./connection/calls.js";
 import type { CallOptions, InnerCallOptions } from "./connection/calls.js";
 import { Connection } from "./connection/connection.js";
 import type { ConnectionStatus } from "./connection/status.js";
+import { WeftStream } from "./connection/stream.js";
 import type { DocumentPeer } from "./doc/peer.js";
 import type { ReplicaOptions } from "./doc/events.js";
 import { Replica } from "./doc/replica.js";
@@ -88,7 +89,7 @@ export class WeftClient extends Emitter<ClientEvents> {
       {
         statusChanged: (status) => this.#statusChanged(status),
         leaving: () => this.#calls.leave(),
-        received: (message) => this.#received(message),
+        received: (message, text) => this.#received(message, text),
       },
     );
     globalThis.addEventListener?.("online", this.#online);
@@ -111,6 +112,30 @@ export class WeftClient extends Emitter<ClientEvents> {
    */
   call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
     return this.#call(method, params, options);
+  }
+
+  /**
+   * Calls a method that gives items, takes some, or both. Without `timeoutMs` it may take as long as it
+   * likes.
+   * Errors: iterating, sending and `result` reject with WeftError; `unavailable` when the connection
+   * is cut.
+   * @param method the method's name
+   * @param params its parameters: a JSON object or array
+   * @param options time limit and cancellation
+   * @returns the stream: iterate it, or send and end, then await its `result`
+   */
+  stream(method: string, params?: unknown, options: CallOptions = {}): WeftStream {
+    const { signal, timeoutMs = 0 } = options;
+    const abort = new AbortController();
+    const forward = (): void => abort.abort();
+    if (signal?.aborted === true) forward();
+    signal?.addEventListener("abort", forward);
+    return new WeftStream((stream) => {
+      const result = this.#call(method, params, { timeoutMs, signal: abort.signal, stream });
+      const done = (): void => signal?.removeEventListener("abort", forward);
+      result.then(done, done);
+      return { result, cancel: forward };
+    });
   }
 
   /**
@@ -189,7 +214,8 @@ export class WeftClient extends Emitter<ClientEvents> {
 
   #statusChanged(status: ConnectionStatus): void {
     if (status.kind === "open") {
-      this.#calls.opened((text) => this.#connection.send(text));
+      const { window_items: items = 16, window_bytes: bytes = 65_536 } = status.info.limits;
+      this.#calls.opened((text) => this.#connection.send(text), { items, bytes });
       for (const replica of this.#replicas.values()) replica.connected();
     } else if (status.kind === "closed") {
       globalThis.removeEventListener?.("online", this.#online);
@@ -202,9 +228,10 @@ export class WeftClient extends Emitter<ClientEvents> {
     this.emit("status", status);
   }
 
-  #received(message: Incoming): void {
+  #received(message: Incoming, text: string): void {
     if (message.kind === "answer") this.#calls.answered(message);
     else if (message.kind !== "request") return;
+    else if (this.#calls.streamed(message.method, message.params, text)) return;
     else if (message.id !== undefined) void this.#answer(message, message.id);
     else this.#notified(message);
   }

@@ -3,6 +3,8 @@
 export { WeftClient } from "./client.js";
 export type { CallHandler, ClientEvents, ClientOptions } from "./client.js";
 export type { CallOptions } from "./connection/calls.js";
+export { WeftStream } from "./connection/stream.js";
+export type { StreamCall, StreamSink, StreamWindow } from "./connection/stream.js";
 export type { ConnectionStatus, SessionInfo } from "./connection/status.js";
 export { Replica } from "./doc/replica.js";
 export type { ReplicaChange, ReplicaEvents, ReplicaOptions } from "./doc/events.js";

@@ -2,13 +2,16 @@
 /** Calls in flight on one connection: each is settled exactly once. */
 import { WeftError } from "../errors.js";
 import type { IncomingAnswer } from "../protocol/jsonrpc.js";
-import { writeCall, writeNotification } from "../protocol/jsonrpc.js";
+import { isObject, writeCall, writeNotification } from "../protocol/jsonrpc.js";
 import type { Clock, Timer } from "../util/clock.js";
+import type { StreamSink, StreamWindow } from "./stream.js";
 
 /** How the client makes a call. */
 export interface InnerCallOptions extends CallOptions {
   /** The call makes sense on this connection only: it never waits for the next one. */
   readonly here?: boolean;
+  /** Where its items go. */
+  readonly stream?: StreamSink;
 }
 
 /** How a call is made. */
@@ -27,10 +30,14 @@ export interface PendingCall {
   readonly deadline: number;
   /** Whether it may be sent on this connection alone. */
   readonly here: boolean;
+  /** Where its items go; undefined for a call without. */
+  readonly stream: StreamSink | undefined;
   /** Its id once it was sent. */
   id: number | null;
   settle(outcome: { result: unknown } | { error: WeftError }): void;
 }
+
+const utf8 = new TextEncoder();
 
 /** The reason of a server that stops, in an error that says so: the call was not executed. */
 const draining = "weft.draining";
@@ -51,6 +58,7 @@ export class CallTable {
   #leaving = false;
   #nextId = 1;
   #send: ((text: string) => void) | null = null;
+  #window: StreamWindow = { items: 16, bytes: 65_536 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -64,7 +72,7 @@ export class CallTable {
    * @returns the result; rejects with WeftError
    */
   call(method: string, params: unknown, options: InnerCallOptions): Promise<unknown> {
-    const { signal, timeoutMs = 0, here = false } = options;
+    const { signal, timeoutMs = 0, here = false, stream } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(new WeftError("canceled", "canceled before it was sent", { executed: "no" }));
@@ -76,6 +84,7 @@ export class CallTable {
         params,
         deadline: timeoutMs > 0 ? this.#clock.now() + timeoutMs : Infinity,
         here,
+        stream,
         id: null,
         settle: (outcome) => {
           timer?.cancel();
@@ -104,9 +113,10 @@ export class CallTable {
     (call.here && this.#leaving ? this.#stranded : this.#waiting).add(call);
   }
 
-  /** The connection is open: sends what waited, in order. */
-  opened(send: (text: string) => void): void {
+  /** The connection is open: sends what waited, in order. Streams begin with `window`. */
+  opened(send: (text: string) => void, window: StreamWindow): void {
     this.#send = send;
+    this.#window = window;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const call of waiting) this.#transmit(call, send);
@@ -141,12 +151,27 @@ export class CallTable {
     this.#sent.delete(answer.id);
     if (call === undefined) return;
     // It crossed with the announcement. Not executed means that sending it again is safe.
-    if (this.#leaving && "error" in answer.outcome && isTooLate(answer.outcome.error)) {
+    const again = this.#leaving && call.stream?.hasSent !== true;
+    if (again && "error" in answer.outcome && isTooLate(answer.outcome.error)) {
       call.id = null;
       this.#postpone(call);
     } else {
       call.settle(answer.outcome);
     }
+  }
+
+  /**
+   * A notification about a stream arrived; false when it is about something else.
+   * @param text the message it came in
+   */
+  streamed(method: string, params: unknown, text: string): boolean {
+    if (method !== "$/item" && method !== "$/credit" && method !== "$/end") return false;
+    if (!isObject(params) || typeof params["id"] !== "number") return true;
+    const stream = this.#sent.get(params["id"])?.stream;
+    const { items_total: items, bytes_total: total } = params;
+    if (method === "$/item") stream?.item(params["value"], utf8.encode(text).length);
+    else if (typeof items === "number" && typeof total === "number") stream?.granted(items, total);
+    return true;
   }
 
   #transmit(call: PendingCall, send: (text: string) => void): void {
@@ -155,6 +180,7 @@ export class CallTable {
     const left = call.deadline - this.#clock.now();
     const meta = left === Infinity ? undefined : { timeout_ms: Math.max(1, Math.round(left)) };
     send(writeCall(call.id, call.method, call.params, meta));
+    call.stream?.opened(call.id, this.#window, send);
   }
 
   /** Settles a call without an answer. Its id is never used again, so a late answer is ignored. */

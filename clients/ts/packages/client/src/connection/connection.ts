@@ -27,8 +27,8 @@ export interface ConnectionHost {
   statusChanged(status: ConnectionStatus): void;
   /** The server announced the end of the connection: nothing should be begun on it any more. */
   leaving(): void;
-  /** A message other than the greeting's answer arrived. */
-  received(message: Incoming): void;
+  /** A message other than the greeting's answer arrived, in `text`. */
+  received(message: Incoming, text: string): void;
 }
 
 /** What a connection is made of. */
@@ -126,12 +126,12 @@ export class Connection {
         return;
       }
       if (message.kind === "answer" && message.id === helloId) this.#greeted(message);
-      else if (message.kind === "request" && message.id === undefined) this.#notified(message);
-      else this.#host.received(message);
+      else if (message.kind === "request" && message.id === undefined) this.#notified(message, text);
+      else this.#host.received(message, text);
     }
   }
 
-  #notified(message: Extract<Incoming, { kind: "request" }>): void {
+  #notified(message: Extract<Incoming, { kind: "request" }>, text: string): void {
     if (message.method === "$/ping") {
       this.#transport?.send(writeNotification("$/pong"));
     } else if (message.method === "$/goaway") {
@@ -139,7 +139,7 @@ export class Connection {
       this.#goawayMs = typeof after === "number" && after >= 0 ? Math.min(after, goawayMaxMs) : null;
       if (this.#status.kind === "open") this.#host.leaving();
     } else if (message.method !== "$/pong") {
-      this.#host.received(message);
+      this.#host.received(message, text);
     }
   }
 
