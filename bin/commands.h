@@ -8,6 +8,7 @@ int weft_cmd_dev(int argc, char **argv);
 int weft_cmd_serve(int argc, char **argv);
 int weft_cmd_config(int argc, char **argv);
 int weft_cmd_call(int argc, char **argv);
+int weft_cmd_describe(int argc, char **argv);
 int weft_cmd_doc(int argc, char **argv);
 int weft_cmd_echo(int argc, char **argv);
 int weft_cmd_bench(int argc, char **argv);

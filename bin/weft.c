@@ -28,6 +28,7 @@ static const struct command COMMANDS[] = {
     {"serve", weft_cmd_serve, "start a server"},
     {"config", weft_cmd_config, "print or check the configuration of a server"},
     {"call", weft_cmd_call, "call a method of a server"},
+    {"describe", weft_cmd_describe, "the methods of a server"},
     {"doc", weft_cmd_doc, "look at documents of a server"},
     {"echo", weft_cmd_echo, "echo WebSocket messages, as server or client"},
     {"bench", weft_cmd_bench, "put load on a WebSocket server and measure it"},

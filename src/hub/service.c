@@ -391,13 +391,14 @@ int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
         const char *name;
         const char *alias;
         weft_rpc_handler_fn *handler;
+        const char *summary;
     } methods[] = {
-        {"weft.v1.Documents/Open", "doc.open", doc_open},
-        {"weft.v1.Documents/Submit", "doc.submit", doc_submit},
-        {"weft.v1.Documents/Fetch", "doc.fetch", doc_fetch},
-        {"weft.v1.Documents/History", "doc.history", doc_history},
-        {"weft.v1.Documents/Presence", "doc.presence", doc_presence},
-        {"weft.v1.Documents/Close", "doc.close", doc_close},
+        {"weft.v1.Documents/Open", "doc.open", doc_open, "opens a document and subscribes to it"},
+        {"weft.v1.Documents/Submit", "doc.submit", doc_submit, "applies an operation"},
+        {"weft.v1.Documents/Fetch", "doc.fetch", doc_fetch, "the content of a document"},
+        {"weft.v1.Documents/History", "doc.history", doc_history, "operations, who and when"},
+        {"weft.v1.Documents/Presence", "doc.presence", doc_presence, "shows oneself to others"},
+        {"weft.v1.Documents/Close", "doc.close", doc_close, "ends a subscription"},
     };
     int err = 0;
     for (size_t i = 0; i < WEFT_ARRAY_LEN(methods) && !err; i++) {
@@ -405,6 +406,7 @@ int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
             .name = methods[i].name,
             .handler = methods[i].handler,
             .ctx = hub,
+            .summary = methods[i].summary,
         };
         err = weft__rpc_registry_add(registry, &method);
         if (!err)

@@ -85,6 +85,10 @@ static const struct {
     {{.name = "$/hello", .handler = serve_hello, .flags = WEFT_RPC_METHOD_RESERVED}, false},
     {{.name = "$/goaway", .handler = weft__rpc_serve_goaway, .flags = WEFT_RPC_METHOD_RESERVED},
      true},
+    {{.name = "rpc.discover",
+      .handler = weft__rpc_serve_discover,
+      .flags = WEFT_RPC_METHOD_RESERVED},
+     false},
 };
 
 const struct weft_rpc_method *weft__rpc_builtin_find(struct weft_slice name, bool is_notification)

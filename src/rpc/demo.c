@@ -168,13 +168,15 @@ static void nap(struct weft_rpc_call *call, void *ctx)
 int weft__rpc_demo_register(struct weft_rpc_registry *registry)
 {
     static const struct weft_rpc_method methods[] = {
-        {.name = "subtract", .handler = subtract},
-        {.name = "sum", .handler = sum},
-        {.name = "get_data", .handler = get_data},
-        {.name = "update", .handler = accept_anything},
-        {.name = "notify_hello", .handler = accept_anything},
-        {.name = "demo.echo", .handler = echo},
-        {.name = "demo.sleep", .handler = nap},
+        {.name = "subtract", .handler = subtract, .summary = "the difference of two numbers"},
+        {.name = "sum", .handler = sum, .summary = "the sum of numbers"},
+        {.name = "get_data", .handler = get_data, .summary = "an example of a result"},
+        {.name = "update", .handler = accept_anything, .summary = "takes anything, answers null"},
+        {.name = "notify_hello",
+         .handler = accept_anything,
+         .summary = "takes anything, answers null"},
+        {.name = "demo.echo", .handler = echo, .summary = "gives back its parameters"},
+        {.name = "demo.sleep", .handler = nap, .summary = "answers null after [milliseconds]"},
     };
     int err = weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));
     if (!err)

@@ -63,6 +63,7 @@ static void fail(struct weft_rpc_call *call, void *ctx)
 
 int weft__rpc_demo_register_fail(struct weft_rpc_registry *registry)
 {
-    static const struct weft_rpc_method method = {.name = "demo.fail", .handler = fail};
+    static const struct weft_rpc_method method = {
+        .name = "demo.fail", .handler = fail, .summary = "answers the error described"};
     return weft__rpc_registry_add(registry, &method);
 }

@@ -229,11 +229,18 @@ static void mirror(struct weft_rpc_call *call, void *ctx)
 int weft__rpc_demo_register_streams(struct weft_rpc_registry *registry)
 {
     static const struct weft_rpc_method methods[] = {
-        {.name = "demo.count", .handler = count, .flags = WEFT_RPC_METHOD_SENDS},
-        {.name = "demo.total", .handler = total, .flags = WEFT_RPC_METHOD_RECEIVES},
+        {.name = "demo.count",
+         .handler = count,
+         .flags = WEFT_RPC_METHOD_SENDS,
+         .summary = "gives 1 to [n]"},
+        {.name = "demo.total",
+         .handler = total,
+         .flags = WEFT_RPC_METHOD_RECEIVES,
+         .summary = "the sum of what it takes"},
         {.name = "demo.mirror",
          .handler = mirror,
-         .flags = WEFT_RPC_METHOD_RECEIVES | WEFT_RPC_METHOD_SENDS},
+         .flags = WEFT_RPC_METHOD_RECEIVES | WEFT_RPC_METHOD_SENDS,
+         .summary = "gives back what it takes"},
     };
     return weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));
 }

@@ -140,6 +140,11 @@ static inline uint64_t weft__rpc_deadline(const struct weft_rpc_meta *meta, uint
     return deadline_ns;
 }
 
+/* ---- what there is to call (discover.c) ---- */
+
+/* The handler of `rpc.discover`. */
+void weft__rpc_serve_discover(struct weft_rpc_call *call, void *ctx);
+
 /* ---- the methods of the protocol (builtin.c) ---- */
 
 /* The built-in method called |name|, which serves calls alone or notifications alone; NULL when

@@ -106,10 +106,14 @@ int weft__rpc_registry_add_all(struct weft_rpc_registry *registry,
 int weft__rpc_registry_alias(struct weft_rpc_registry *registry, const char *alias,
                              const char *name)
 {
-    const struct weft_rpc_method *method = weft__rpc_registry_find(registry, weft__slice_str(name));
-    if (!method)
+    struct weft_map_node *node = weft__map_get(&registry->names, weft__slice_str(name));
+    if (!node)
         return WEFT_ERR_NOT_FOUND;
-    return add_name(registry, alias, method);
+    struct weft_rpc_method *method = &WEFT_CONTAINER_OF(node, struct registry_name, node)->method;
+    int err = add_name(registry, alias, method);
+    if (!err)
+        method->alias = alias;
+    return err;
 }
 
 const struct weft_rpc_method *weft__rpc_registry_find(const struct weft_rpc_registry *registry,

@@ -38,7 +38,9 @@ struct weft_rpc_method {
     const char *name; /* **Lifetime:** outlives the registry, as a literal does */
     weft_rpc_handler_fn *handler;
     void *ctx;
-    unsigned flags; /* enum weft_rpc_method_flags */
+    unsigned flags;      /* enum weft_rpc_method_flags */
+    const char *summary; /* a few words for people, lifetime as |name|; NULL: none */
+    const char *alias;   /* set by the registry: its newest alias; NULL: none */
     uint32_t index; /* set by the registry: 0, 1, … in order of addition, for tables of counters */
 };
 

@@ -240,9 +240,39 @@ static int stop_server(void **state)
     return 0;
 }
 
+/* ---- weft describe ---- */
+
+static void describe_lists_methods_by_the_names_that_people_use(void **state)
+{
+    (void)state;
+    struct run run = RUN("describe", "--url", server->url);
+    assert_int_equal(run.status, 0);
+    assert_string_equal(run.err, "");
+    assert_non_null(strstr(run.out, "\ndoc.submit               applies an operation\n"));
+    assert_non_null(strstr(run.out, "\ndemo.count       server  gives 1 to [n]\n"));
+    assert_non_null(strstr(run.out, "\ndemo.mirror      both    gives back what it takes\n"));
+    assert_null(strstr(run.out, "$/"));
+    done(&run);
+}
+
+static void describe_as_json_is_an_openrpc_document(void **state)
+{
+    (void)state;
+    struct run run = RUN("describe", "--json", "--url", server->url);
+    assert_int_equal(run.status, 0);
+    assert_ptr_equal(strstr(run.out, "{\"openrpc\":\"1.3.2\",\"info\":{\"title\":\"weft\","),
+                     run.out);
+    assert_non_null(strstr(run.out, "\"x-weft-alias\":\"doc.open\""));
+    assert_non_null(strstr(run.out, "\"x-weft-stream\":\"client\""));
+    done(&run);
+    check(RUN("describe", "surplus", "--url", server->url), 2, "", "weft describe");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(describe_lists_methods_by_the_names_that_people_use),
+        cmocka_unit_test(describe_as_json_is_an_openrpc_document),
         cmocka_unit_test(call_prints_the_result_and_a_newline),
         cmocka_unit_test(call_without_parameters_sends_none),
         cmocka_unit_test(call_takes_the_server_from_the_environment),

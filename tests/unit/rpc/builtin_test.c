@@ -124,11 +124,27 @@ static void unknown_protocol_methods_are_unimplemented_or_ignored(void **state)
                     METHOD_NOT_FOUND("1") "\n");
     assert_exchange(&world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$/ping\"}",
                     METHOD_NOT_FOUND("1") "\n");
-    assert_exchange(&world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.discover\"}",
+    assert_exchange(&world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.unknown\"}",
                     METHOD_NOT_FOUND("1") "\n");
     assert_exchange(&world, "{\"jsonrpc\":\"2.0\",\"method\":\"$/nothing\"}", "");
     assert_exchange(&world, "{\"jsonrpc\":\"2.0\",\"method\":\"$/hello\"}", "");
     assert_false(world.peer.greeted);
+}
+
+static void discovery_lists_methods_in_their_order(void **state)
+{
+    (void)state;
+    assert_ok(world_receive(&world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.discover\"}"));
+    weft__bytes_append_byte(&world.sent, '\0');
+    const char *text = (const char *)world.sent.ptr;
+    const char *subtract =
+        strstr(text, "{\"name\":\"subtract\",\"summary\":\"the difference of two numbers\","
+                     "\"params\":[],\"result\":{\"name\":\"result\",\"schema\":{}}}");
+    const char *hold = strstr(text, "{\"name\":\"test.hold\"");
+    assert_true(subtract && hold && subtract < hold);
+    assert_non_null(strstr(text, "\"x-weft-stream\":\"client\""));
+    assert_null(strstr(text, "$/hello"));
+    weft__bytes_clear(&world.sent);
 }
 
 static void methods_may_require_a_greeting(void **state)
@@ -157,6 +173,7 @@ int main(void)
         TEST(a_client_does_not_answer_hello),
         TEST(ping_is_answered_with_pong_on_the_control_lane),
         TEST(unknown_protocol_methods_are_unimplemented_or_ignored),
+        TEST(discovery_lists_methods_in_their_order),
         TEST(methods_may_require_a_greeting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ static const char *const story[] = {
     "{\"jsonrpc\":\"2.0\",\"method\":\"$/ping\"}",
     "{\"jsonrpc\":\"2.0\",\"id\":\"$s1\",\"result\":[1,2,3]}",
     "not json",
+    "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"rpc.discover\"}",
     "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"test.hurry\",\"params\":{\"k\":\"v\"}}"};
 
 static void count_answer(void *ctx, const struct weft_rpc_answer *answer)

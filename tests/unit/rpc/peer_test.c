@@ -438,7 +438,7 @@ static void methods_of_the_protocol_are_refused_in_a_batch(void **state)
             "1", "-32600", "not allowed in a batch",
             "\"code\":\"invalid_argument\",\"retryable\":false,\"executed\":\"no\"") "]\n");
     assert_false(world.peer.greeted);
-    assert_exchange(&world, "[" CALL("1", "rpc.discover") "]", "[" METHOD_NOT_FOUND("1") "]\n");
+    assert_exchange(&world, "[" CALL("1", "rpc.unknown") "]", "[" METHOD_NOT_FOUND("1") "]\n");
 }
 
 static void batch_of(size_t count, char *ret_text)
