@@ -2,7 +2,6 @@
 /* Messages to the RPC peer, and watching. */
 #include "session/session.h"
 
-#include "base/assert.h"
 #include "rpc/binary.h"
 #include "rpc/jsonrpc.h"
 #include "ws/conn.h"
@@ -126,22 +125,22 @@ void weft__session_watch(struct weft_session *session, bool watch, uint64_t now_
 
 void weft__session_forward(struct weft_session *session, struct weft_slice text)
 {
+    /* The limits for what peers send are not for our own text, which may pass them: an operation
+     * grows when it is transformed. */
+    static const struct weft_json_options own = {
+        .max_values = UINT32_MAX, .allow_duplicate_keys = true, .text_is_utf8 = true};
+    struct weft_arena arena;
+    const struct weft_json *notification;
     if (session->peer.wire->is_text) {
         session->events->send(session->events_ctx, text, WEFT_RPC_LANE_DATA);
         return;
     }
-    struct weft_arena arena;
-    struct weft_rpc_message message;
-    const struct weft_rpc_decode_options options = {.text_is_utf8 = true};
     weft__arena_init(&arena, session->peer.env->alloc, SIZE_MAX);
-    int err = weft__jsonrpc_decode(text, &arena, &options, &message);
-    if (!err) {
-        const struct weft_rpc_frame *frame = &message.frames[0];
-        WEFT_ASSERT(message.count == 1 && frame->kind == WEFT_RPC_KIND_NOTIFY);
-        err = weft__rpc_peer_notify(&session->peer, frame->method,
-                                    frame->params ? weft__json_raw(frame->params)
-                                                  : (struct weft_slice){0});
-    }
+    int err = weft__json_parse(text, &arena, &own, NULL, &notification);
+    if (!err)
+        err = weft__rpc_peer_notify(&session->peer,
+                                    weft__json_string(weft__json_get(notification, "method")),
+                                    weft__json_raw(weft__json_get(notification, "params")));
     weft__arena_done(&arena);
     if (err)
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));

@@ -173,6 +173,75 @@ static void operations_reach_both_wires(void **state)
     test_ws_close(text);
 }
 
+/* Submits |op|, the inside of an operation's array, made at |version|. */
+static void submit(struct test_ws *ws, struct weft_slice epoch, int seq, int version,
+                   const char *op)
+{
+    struct weft_bytes params;
+    weft__bytes_init(&params, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_append_str(&params, "{\"doc\":\"grown\",\"epoch\":\"");
+    weft__bytes_append_slice(&params, epoch);
+    weft__bytes_append_str(&params, "\",\"client\":\"t\",\"seq\":");
+    weft__bytes_append_u64(&params, (uint64_t)seq);
+    weft__bytes_append_str(&params, ",\"version\":");
+    weft__bytes_append_u64(&params, (uint64_t)version);
+    weft__bytes_append_str(&params, ",\"op\":[");
+    weft__bytes_append_str(&params, op);
+    weft__bytes_append(&params, "]}", 3);
+    assert_ok(weft__bytes_error(&params));
+    (void)test_ws_result(ws, "doc.submit", (const char *)params.ptr);
+    weft__bytes_done(&params);
+}
+
+/* |part|, |count| times, with |between|. Free it. */
+static char *repeated(const char *part, const char *between, size_t count)
+{
+    struct weft_bytes text;
+    weft__bytes_init(&text, weft_alloc_default(), SIZE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        weft__bytes_append_str(&text, i ? between : "");
+        weft__bytes_append_str(&text, part);
+    }
+    weft__bytes_append_byte(&text, 0);
+    assert_ok(weft__bytes_error(&text));
+    char *copy = strdup((const char *)text.ptr);
+    assert_non_null(copy);
+    weft__bytes_done(&text);
+    return copy;
+}
+
+/* A deletion is divided by every insertion that came before it. */
+static void operations_that_grow_beyond_the_limits_of_a_message_are_sent(void **state)
+{
+    (void)state;
+    enum { INSERTIONS = 80000 };
+    struct test_ws *binary = connect_binary();
+    struct test_ws *text = test_ws_connect_greeted(group_server->url);
+    const struct weft_json *opened =
+        test_ws_result(text, "doc.open", "{\"doc\":\"grown\",\"create\":true,\"client\":\"t\"}");
+    struct weft_slice epoch = weft__json_string(weft__json_get(opened, "epoch"));
+    char *content = repeated("xx", "", INSERTIONS);
+    char *quoted = malloc(2 * INSERTIONS + 3);
+    assert_non_null(quoted);
+    snprintf(quoted, 2 * INSERTIONS + 3, "\"%s\"", content);
+    submit(text, epoch, 1, 0, quoted);
+    send_call(binary, 3, "doc.open", "{\"doc\":\"grown\",\"client\":\"b\"}");
+    (void)next_result(binary, 3);
+    char *insertions = repeated("1,\"a\"", ",", INSERTIONS);
+    submit(text, epoch, 2, 1, insertions);
+    submit(text, epoch, 3, 1, "{\"d\":160000}");
+    (void)next_frame(binary, WEFT_RPC_KIND_NOTIFY);
+    struct weft_slice grown = test_ws_recv_binary(binary, WAIT_MS);
+    assert_true(grown.len > 10 * INSERTIONS);
+    send_call(binary, 5, "sum", "[1,2]");
+    assert_true(weft__slice_eq_str(weft__json_raw(next_result(binary, 5)), "3"));
+    free(content);
+    free(quoted);
+    free(insertions);
+    test_ws_close(binary);
+    test_ws_close(text);
+}
+
 static void what_is_no_frame_closes_the_connection(void **state)
 {
     (void)state;
@@ -212,6 +281,7 @@ int main(void)
         cmocka_unit_test(streams_flow_with_credit),
         cmocka_unit_test(pings_and_cancellations),
         cmocka_unit_test(operations_reach_both_wires),
+        cmocka_unit_test(operations_that_grow_beyond_the_limits_of_a_message_are_sent),
         cmocka_unit_test(what_is_no_frame_closes_the_connection),
     };
     return cmocka_run_group_tests(tests, start, stop);
