@@ -446,11 +446,11 @@ int weft__rpc_binary_decode(struct weft_slice message, struct weft_arena *arena,
     uint8_t(*ids)[4] = weft__arena_alloc_array(arena, count, sizeof(*ids));
     if (!frames || !ids)
         return WEFT_ERR_NOMEM;
-    *ret_message = (struct weft_rpc_message){.frames = frames};
+    struct weft_rpc_message decoded = {.frames = frames};
     struct weft_slice bytes;
     uint64_t last_seq = 0;
     for (size_t i = 0; i < count && next_frame(&message, &bytes); ++i) {
-        struct weft_rpc_frame *frame = &frames[ret_message->count++];
+        struct weft_rpc_frame *frame = &frames[decoded.count++];
         bool last = false;
         int err = decode_frame(&decoder, bytes, frame, ids[i], &last);
         if (err)
@@ -458,8 +458,9 @@ int weft__rpc_binary_decode(struct weft_slice message, struct weft_arena *arena,
         number(frame, &last_seq);
         /* The end that an item brings shares its number. */
         if (last)
-            frames[ret_message->count++] =
+            frames[decoded.count++] =
                 (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_END, .id = frame->id};
     }
+    *ret_message = decoded;
     return 0;
 }
