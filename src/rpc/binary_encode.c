@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames ─► binary messages. */
 #include "base/assert.h"
+#include "base/utf8.h"
 #include "codec/pb_wire.h"
 #include "rpc/binary.h"
 
@@ -18,10 +19,14 @@ void weft__rpc_binary_begin(struct weft_bytes *out, const struct weft_rpc_head *
 
 /* ---- Bodies, behind the payload ---- */
 
+/* A string of proto3 is UTF-8; anything else is refused here, as the text wire does. */
 static void put_string(struct weft_bytes *out, uint32_t number, struct weft_slice value)
 {
-    if (value.len)
-        weft__pb_write_bytes(out, number, value);
+    if (!value.len)
+        return;
+    if (!out->err && !weft__utf8_valid(value.ptr, value.len))
+        out->err = WEFT_ERR_UTF8;
+    weft__pb_write_bytes(out, number, value);
 }
 
 static void put_str(struct weft_bytes *out, uint32_t number, const char *value)
@@ -33,7 +38,7 @@ static void put_str(struct weft_bytes *out, uint32_t number, const char *value)
 static void put_call(struct weft_bytes *out, const struct weft_rpc_head *head)
 {
     const struct weft_rpc_meta *meta = head->meta;
-    weft__pb_write_bytes(out, 2, head->method);
+    put_string(out, 2, head->method);
     if (!meta)
         return;
     if (meta->has_timeout)
@@ -65,7 +70,8 @@ static void put_error(struct weft_bytes *out, const struct weft_rpc_failure *fai
         out->err = out->err ? out->err : nested.err;
         weft__bytes_done(&nested);
     }
-    put_string(out, 8, failure->details);
+    if (failure->details.len)
+        weft__pb_write_bytes(out, 8, failure->details);
     if (failure->number)
         weft__pb_write_varint(out, 9, (uint64_t)(int64_t)failure->number);
 }

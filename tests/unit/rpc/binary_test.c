@@ -228,7 +228,6 @@ static void calls_that_cannot_be_read_are_answered(void **state)
     } cases[] = {
         {"[1", "m", 1, WEFT_RPC_PARSE_ERROR},
         {"7", "m", 1, WEFT_RPC_INVALID_REQUEST},
-        {"[]", "\xff", 1, WEFT_RPC_INVALID_REQUEST},
         {"[]", "m", 0, WEFT_RPC_INVALID_REQUEST},
         {"{\"a\":1,\"a\":2}", "m", 1, WEFT_RPC_PARSE_ERROR},
         {"[\"\xff\"]", "m", 1, WEFT_RPC_PARSE_ERROR},
@@ -246,6 +245,46 @@ static void calls_that_cannot_be_read_are_answered(void **state)
                                                          .method = WEFT_SLICE_LIT("m")},
                                   1, "null"))
                     ->params);
+}
+
+static void a_method_that_is_no_text_is_an_invalid_request(void **state)
+{
+    (void)state;
+    static const uint8_t call[] = {0x07, 0x08, 0x01, 0x32, 0x03, 0x12, 0x01, 0xff};
+    const struct weft_rpc_frame *frame = decode_one(weft__slice(call, sizeof(call)));
+    assert_int_equal(frame->kind, WEFT_RPC_KIND_INVALID);
+    assert_int_equal(frame->failure.number, WEFT_RPC_INVALID_REQUEST);
+    assert_int_equal(weft__rpc_binary_id(frame->id.raw), 1);
+}
+
+static int error_of(struct weft_rpc_head head)
+{
+    weft__bytes_clear(&out);
+    weft__rpc_binary_begin(&out, &head);
+    struct weft_slice message = weft__rpc_binary_end(&out, &head);
+    assert_int_equal(message.len, 0);
+    return weft__bytes_error(&out);
+}
+
+static void what_is_no_text_is_never_written(void **state)
+{
+    (void)state;
+    static const struct weft_rpc_violation rule = {"a", "\xc3"};
+    static const struct weft_rpc_failure failures[] = {
+        {.status = WEFT_STATUS_ABORTED, .message = "\xff"},
+        {.status = WEFT_STATUS_ABORTED, .reason = "\xed\xa0\x80"},
+        {.status = WEFT_STATUS_ABORTED, .violations = &rule, .violation_count = 1}};
+    const struct weft_rpc_meta meta = {.order = WEFT_SLICE_LIT("\xff")};
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(failures); i++)
+        assert_err(
+            error_of((struct weft_rpc_head){.kind = WEFT_RPC_KIND_ERROR, .failure = &failures[i]}),
+            WEFT_ERR_UTF8);
+    assert_err(error_of((struct weft_rpc_head){.kind = WEFT_RPC_KIND_NOTIFY,
+                                               .method = WEFT_SLICE_LIT("\xff")}),
+               WEFT_ERR_UTF8);
+    assert_err(error_of((struct weft_rpc_head){
+                   .kind = WEFT_RPC_KIND_NOTIFY, .method = WEFT_SLICE_LIT("m"), .meta = &meta}),
+               WEFT_ERR_UTF8);
 }
 
 static void nesting_without_end_is_a_parse_error(void **state)
@@ -423,6 +462,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_last_item_brings_its_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_that_cannot_be_read_are_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_method_that_is_no_text_is_an_invalid_request, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_text_is_never_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nesting_without_end_is_a_parse_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_that_cannot_be_read_are_data_loss, set_up,
                                         tear_down),
