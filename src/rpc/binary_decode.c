@@ -12,6 +12,9 @@ static const struct weft_rpc_failure invalid_request = {.status = WEFT_STATUS_IN
                                                         .number = WEFT_RPC_INVALID_REQUEST,
                                                         .message = "Invalid Request"};
 
+/* Above this a number is not exact in every language; as on the text wire. */
+#define NUMBER_MAX ((UINT64_C(1) << 53) - 1)
+
 /* The fields of one Frame. */
 struct raw_frame {
     uint32_t id;
@@ -47,10 +50,10 @@ static bool take_field(struct raw_frame *raw, const struct weft_pb_field *field)
         break;
     case WEFT_RPC_BINARY_SEQ:
         raw->seq = field->value;
-        break;
+        return field->value <= NUMBER_MAX;
     case WEFT_RPC_BINARY_ACK:
         raw->ack = field->value;
-        break;
+        return field->value <= NUMBER_MAX;
     case WEFT_RPC_BINARY_PAYLOAD:
         raw->has_payload = true;
         raw->payload = field->bytes;
@@ -232,6 +235,14 @@ static enum weft_rpc_executed executed_of(uint64_t value)
                         : WEFT_RPC_EXECUTED_UNKNOWN;
 }
 
+/* An sint32. */
+static int64_t unzigzag(uint64_t value, bool *ok)
+{
+    if (value > UINT32_MAX)
+        *ok = false;
+    return value % 2 ? -(int64_t)(value / 2) - 1 : (int64_t)(value / 2);
+}
+
 /* One field of Error but its details. */
 static void take_error(struct weft_rpc_error *e, struct weft_rpc_broken_rule *rules,
                        const struct weft_pb_field *field, bool *ok)
@@ -261,7 +272,7 @@ static void take_error(struct weft_rpc_error *e, struct weft_rpc_broken_rule *ru
         *ok = field->type == WEFT_PB_BYTES && read_rule(field->bytes, &rules[e->violation_count++]);
         break;
     case 9:
-        e->number = (int64_t)number_of(field, ok);
+        e->number = unzigzag(number_of(field, ok), ok);
         break;
     default:
         break;
@@ -456,7 +467,7 @@ int weft__rpc_binary_decode(struct weft_slice message, struct weft_arena *arena,
         if (err)
             return err;
         number(frame, &last_seq);
-        /* The end that an item brings shares its number. */
+        /* The end that an item brings comes with it and has no number of its own. */
         if (last)
             frames[decoded.count++] =
                 (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_END, .id = frame->id};

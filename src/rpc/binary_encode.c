@@ -48,6 +48,12 @@ static void put_call(struct weft_bytes *out, const struct weft_rpc_head *head)
     put_string(out, 6, meta->order);
 }
 
+/* An sint32. */
+static uint64_t zigzag(int value)
+{
+    return value < 0 ? 2 * (uint64_t) - (int64_t)value - 1 : 2 * (uint64_t)value;
+}
+
 static void put_error(struct weft_bytes *out, const struct weft_rpc_failure *failure)
 {
     static const uint8_t executed[] = {
@@ -73,7 +79,7 @@ static void put_error(struct weft_bytes *out, const struct weft_rpc_failure *fai
     if (failure->details.len)
         weft__pb_write_bytes(out, 8, failure->details);
     if (failure->number)
-        weft__pb_write_varint(out, 9, (uint64_t)(int64_t)failure->number);
+        weft__pb_write_varint(out, 9, zigzag(failure->number));
 }
 
 static void put_credit(struct weft_bytes *out, const struct weft_rpc_head *head)

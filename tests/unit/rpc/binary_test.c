@@ -162,6 +162,22 @@ static void these_bytes_stay(void **state)
                                    0x32, 0x08, 0x12, 0x03, 's',  'u',  'm',  0x18, 0x88, 0x27};
     static const uint8_t item[] = {0x0b, 0x08, 0x03, 0x10, 0x08, 0x18,
                                    0x05, 0x2a, 0x03, '1',  '2',  '3'};
+    static const uint8_t error[] = {0x21, 0x08, 0x05, 0x42, 0x1d, 0x08, 0x05, 0x12, 0x01,
+                                    'm',  0x1a, 0x01, 'r',  0x20, 0x01, 0x28, 0x07, 0x30,
+                                    0x01, 0x3a, 0x06, 0x0a, 0x01, 'f',  0x12, 0x01, 'x',
+                                    0x42, 0x01, '1',  0x48, 0xaf, 0xfd, 0x03};
+    static const uint8_t credit[] = {0x09, 0x08, 0x05, 0x62, 0x05, 0x08, 0x30, 0x10, 0x80, 0x08};
+    static const uint8_t result[] = {0x09, 0x08, 0x05, 0x10, 0x08, 0x2a, 0x01, '1', 0x3a, 0x00};
+    static const struct weft_rpc_violation rule = {"f", "x"};
+    static const struct weft_rpc_failure failure = {.status = WEFT_STATUS_NOT_FOUND,
+                                                    .number = -32600,
+                                                    .message = "m",
+                                                    .reason = "r",
+                                                    .retryable = true,
+                                                    .retry_after_ms = 7,
+                                                    .violations = &rule,
+                                                    .violation_count = 1,
+                                                    .details = {(const uint8_t *)"1", 1}};
     static const uint8_t ping[] = {0x03, 0xaa, 0x01, 0x00};
     const struct weft_rpc_meta meta = {.has_timeout = true, .timeout_ms = 5000};
     struct weft_slice got = encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_CALL,
@@ -171,6 +187,15 @@ static void these_bytes_stay(void **state)
     assert_bytes(got.ptr, got.len, call, sizeof(call));
     got = encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_ITEM, .seq = 5}, 3, "123");
     assert_bytes(got.ptr, got.len, item, sizeof(item));
+    got = encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_ERROR, .failure = &failure}, 5, NULL);
+    assert_bytes(got.ptr, got.len, error, sizeof(error));
+    got = encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_CREDIT,
+                                        .items_total = 48,
+                                        .bytes_total = 1024},
+                 5, NULL);
+    assert_bytes(got.ptr, got.len, credit, sizeof(credit));
+    got = encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_RESULT}, 5, "1");
+    assert_bytes(got.ptr, got.len, result, sizeof(result));
     got = encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_PING}, 0, NULL);
     assert_bytes(got.ptr, got.len, ping, sizeof(ping));
 }
