@@ -83,7 +83,7 @@ static void both_ways_at_once(void **state)
     struct test_ws *ws = test_ws_connect_greeted(group_server->url);
     test_ws_send(ws, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"demo.mirror\"}");
     for (int i = 0; i < 5; i++) {
-        char value[8];
+        char value[16];
         snprintf(value, sizeof(value), "%d", i);
         item(ws, "5", value);
         assert_int_equal(next_item(ws, "5"), i);
