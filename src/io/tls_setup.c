@@ -192,6 +192,18 @@ static void check_dates(const struct reading *reading, const char *path,
 
 /* ---- Authorities ---- */
 
+/* A certificate's extensions are decoded when they are first asked for. Doing that here lets the
+ * threads that verify with |ctx| only read what they share. */
+static void decode_authorities(SSL_CTX *ctx)
+{
+    const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (authority)
+            (void)X509_check_purpose(authority, -1 /* none: only decode */, 0);
+    }
+}
+
 static int read_authorities(const struct reading *reading, SSL_CTX *ctx)
 {
     const char *path = reading->options->ca_file;
@@ -202,6 +214,7 @@ static int read_authorities(const struct reading *reading, SSL_CTX *ctx)
     BIO_free(bio);
     if (SSL_CTX_load_verify_file(ctx, path) != 1)
         return say(reading, "there is no PEM certificate of an authority in %s", path);
+    decode_authorities(ctx);
     return 0;
 }
 
