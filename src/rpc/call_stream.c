@@ -35,6 +35,15 @@ static void send_credit(struct weft_rpc_call *call)
         weft__rpc_peer_send_credit(call->peer, call->id.raw, call->stream);
 }
 
+void weft__rpc_calls_repeat_credit(struct weft_rpc_peer *peer)
+{
+    WEFT_LIST_EACH (link, &peer->deferred) {
+        struct weft_rpc_call *call = WEFT_CONTAINER_OF(link, struct weft_rpc_call, link);
+        if (call->stream && call->stream->in.open)
+            send_credit(call);
+    }
+}
+
 void weft__rpc_call_hold_credit(struct weft_rpc_call *call)
 {
     if (call->stream)

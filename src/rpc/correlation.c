@@ -25,8 +25,8 @@ void weft__rpc_correlation_done(struct weft_rpc_correlation *correlation)
 }
 
 /* The key of an id: the id itself, but a string without its closing quote. */
-static struct weft_slice outgoing_key(const struct weft_rpc_correlation *correlation,
-                                      const struct weft_rpc_outgoing *outgoing)
+struct weft_slice weft__rpc_outgoing_key(const struct weft_rpc_correlation *correlation,
+                                         const struct weft_rpc_outgoing *outgoing)
 {
     bool is_string = correlation->wire->is_text && outgoing->raw[0] == '"';
     return weft__slice(outgoing->raw, outgoing->raw_len - (is_string ? 1u : 0u));
@@ -66,7 +66,7 @@ int weft__rpc_correlation_add(struct weft_rpc_correlation *correlation,
     do {
         set_id(correlation, outgoing, ++correlation->last);
         err = weft__map_add(&correlation->by_id, &outgoing->node,
-                            outgoing_key(correlation, outgoing));
+                            weft__rpc_outgoing_key(correlation, outgoing));
         /* After a turn through all ids one may still belong to a call of long ago. */
     } while (err == WEFT_ERR_EXISTS);
     if (err)
@@ -93,7 +93,7 @@ weft__rpc_correlation_find_number(const struct weft_rpc_correlation *correlation
     struct weft_rpc_outgoing probe;
     set_id(correlation, &probe, number);
     struct weft_rpc_outgoing *outgoing =
-        weft__rpc_correlation_find(correlation, outgoing_key(correlation, &probe));
+        weft__rpc_correlation_find(correlation, weft__rpc_outgoing_key(correlation, &probe));
     return outgoing && outgoing->number == number ? outgoing : NULL;
 }
 
@@ -102,12 +102,10 @@ void weft__rpc_correlation_remove(struct weft_rpc_outgoing *outgoing)
     end(outgoing);
 }
 
-struct weft_rpc_outgoing *weft__rpc_correlation_take_first(struct weft_rpc_correlation *correlation)
+struct weft_rpc_outgoing *
+weft__rpc_correlation_first(const struct weft_rpc_correlation *correlation)
 {
-    if (weft__list_empty(&correlation->in_flight))
-        return NULL;
-    struct weft_rpc_outgoing *outgoing =
-        WEFT_CONTAINER_OF(correlation->in_flight.next, struct weft_rpc_outgoing, link);
-    end(outgoing);
-    return outgoing;
+    return weft__list_empty(&correlation->in_flight)
+               ? NULL
+               : WEFT_CONTAINER_OF(correlation->in_flight.next, struct weft_rpc_outgoing, link);
 }

@@ -72,9 +72,9 @@ weft__rpc_correlation_find_number(const struct weft_rpc_correlation *correlation
 /* Ends |outgoing|, which must be in flight. */
 void weft__rpc_correlation_remove(struct weft_rpc_outgoing *outgoing);
 
-/* Ends the oldest one and returns it; NULL when nothing is in flight. */
+/* The oldest one; NULL when nothing is in flight. */
 struct weft_rpc_outgoing *
-weft__rpc_correlation_take_first(struct weft_rpc_correlation *correlation);
+weft__rpc_correlation_first(const struct weft_rpc_correlation *correlation);
 
 static inline size_t weft__rpc_correlation_count(const struct weft_rpc_correlation *correlation)
 {
@@ -86,5 +86,9 @@ static inline struct weft_slice weft__rpc_outgoing_id(const struct weft_rpc_outg
 {
     return weft__slice(outgoing->raw, outgoing->raw_len);
 }
+
+/* And as struct weft_rpc_id has it for a key: a part of the former. In flight or not any more. */
+struct weft_slice weft__rpc_outgoing_key(const struct weft_rpc_correlation *correlation,
+                                         const struct weft_rpc_outgoing *outgoing);
 
 #endif

@@ -8,6 +8,7 @@
  *                        └─► peer gone ┘
  */
 #include "rpc/peer_internal.h"
+#include "rpc/session.h"
 
 /* A call of ours that waits for its answer. */
 struct pending_call {
@@ -17,6 +18,8 @@ struct pending_call {
     void *ctx;
     const struct weft_rpc_outgoing_ops *ops; /* NULL: nobody wants items */
     struct weft_rpc_stream stream;           /* nothing is open when there are no items */
+    uint64_t seq;                            /* of the session; 0: not numbered */
+    bool unsent;                             /* never was on a connection */
     bool is_greeting;
 };
 
@@ -30,14 +33,22 @@ static struct pending_call *find(struct weft_rpc_peer *peer, uint64_t number)
     return pending_of(weft__rpc_correlation_find_number(&peer->outgoing, number));
 }
 
-/* The answer to a call that ends on this side. */
-static struct weft_rpc_answer local_answer(int status)
+static bool is_unsent(const struct pending_call *pending)
+{
+    const struct weft_rpc_session *session = pending->peer->session;
+    return pending->unsent || (session && pending->seq > session->transmitted);
+}
+
+/* The answer to a call that ends on this side. One that never left was not executed. */
+static struct weft_rpc_answer local_answer(const struct pending_call *pending, int status)
 {
     struct weft_slice message = weft__slice_str(weft_status_name(status));
     return (struct weft_rpc_answer){.error = {.status = status,
                                               .number = weft_status_jsonrpc(status),
                                               .message = message,
-                                              .executed = WEFT_RPC_EXECUTED_UNKNOWN}};
+                                              .executed = is_unsent(pending)
+                                                              ? WEFT_RPC_EXECUTED_NO
+                                                              : WEFT_RPC_EXECUTED_UNKNOWN}};
 }
 
 /* Frees |pending|, which is no longer in flight, and hands over its answer. */
@@ -52,6 +63,9 @@ static void finish(struct pending_call *pending, const struct weft_rpc_answer *a
 
 static void send_cancel(struct weft_rpc_peer *peer, const struct weft_rpc_outgoing *outgoing)
 {
+    if (peer->session)
+        weft__rpc_session_canceled(peer->session, weft__rpc_outgoing_id(outgoing),
+                                   weft__rpc_outgoing_key(&peer->outgoing, outgoing));
     weft__rpc_peer_emit_head(peer, &(struct weft_rpc_head){.kind = WEFT_RPC_KIND_CANCEL,
                                                            .id = weft__rpc_outgoing_id(outgoing)});
 }
@@ -59,17 +73,54 @@ static void send_cancel(struct weft_rpc_peer *peer, const struct weft_rpc_outgoi
 void weft__rpc_outgoing_expired(struct weft_rpc_outgoing *outgoing)
 {
     struct pending_call *pending = pending_of(outgoing);
-    struct weft_rpc_answer answer = local_answer(WEFT_STATUS_DEADLINE_EXCEEDED);
+    struct weft_rpc_answer answer = local_answer(pending, WEFT_STATUS_DEADLINE_EXCEEDED);
     send_cancel(pending->peer, outgoing);
     finish(pending, &answer);
 }
 
 void weft__rpc_outgoing_end_all(struct weft_rpc_peer *peer, int status)
 {
-    struct weft_rpc_answer answer = local_answer(status);
-    for (struct pending_call *pending;
-         (pending = pending_of(weft__rpc_correlation_take_first(&peer->outgoing))) != NULL;)
+    /* Those that callbacks make meanwhile are not meant. */
+    uint64_t last = peer->outgoing.last;
+    struct pending_call *pending;
+    while ((pending = pending_of(weft__rpc_correlation_first(&peer->outgoing))) != NULL &&
+           pending->outgoing.number <= last) {
+        struct weft_rpc_answer answer = local_answer(pending, status);
+        weft__rpc_correlation_remove(&pending->outgoing);
         finish(pending, &answer);
+    }
+}
+
+void weft__rpc_outgoing_leave_session(struct weft_rpc_peer *peer)
+{
+    WEFT_LIST_EACH (link, &peer->outgoing.in_flight) {
+        struct pending_call *pending =
+            pending_of(WEFT_CONTAINER_OF(link, struct weft_rpc_outgoing, link));
+        pending->unsent = is_unsent(pending);
+        pending->seq = 0;
+    }
+}
+
+void weft__rpc_outgoing_end_greeting(struct weft_rpc_peer *peer)
+{
+    struct pending_call *pending = find(peer, peer->greeting);
+    peer->greeting = 0;
+    if (!pending)
+        return;
+    struct weft_rpc_answer answer = local_answer(pending, WEFT_STATUS_UNAVAILABLE);
+    weft__rpc_correlation_remove(&pending->outgoing);
+    finish(pending, &answer);
+}
+
+void weft__rpc_outgoing_repeat_credit(struct weft_rpc_peer *peer)
+{
+    WEFT_LIST_EACH (link, &peer->outgoing.in_flight) {
+        struct pending_call *pending =
+            pending_of(WEFT_CONTAINER_OF(link, struct weft_rpc_outgoing, link));
+        if (pending->ops)
+            weft__rpc_peer_send_credit(peer, weft__rpc_outgoing_id(&pending->outgoing),
+                                       &pending->stream);
+    }
 }
 
 void weft__rpc_peer_cancel(struct weft_rpc_peer *peer, uint64_t number)
@@ -77,7 +128,7 @@ void weft__rpc_peer_cancel(struct weft_rpc_peer *peer, uint64_t number)
     struct pending_call *pending = find(peer, number);
     if (!pending)
         return;
-    struct weft_rpc_answer answer = local_answer(WEFT_STATUS_CANCELED);
+    struct weft_rpc_answer answer = local_answer(pending, WEFT_STATUS_CANCELED);
     weft__rpc_correlation_remove(&pending->outgoing);
     send_cancel(peer, &pending->outgoing);
     finish(pending, &answer);
@@ -120,6 +171,8 @@ static int start_call(struct weft_rpc_peer *peer, const struct weft_rpc_call_opt
     if (err)
         goto out;
     uint64_t number = pending->outgoing.number;
+    if (peer->session && !is_greeting)
+        pending->seq = weft__rpc_delivery_next(&peer->session->delivery);
     err = weft__rpc_peer_send_request(peer, weft__rpc_outgoing_id(&pending->outgoing), options);
     if (err) {
         weft__rpc_correlation_remove(&pending->outgoing);
@@ -146,43 +199,12 @@ int weft__rpc_peer_call(struct weft_rpc_peer *peer, const struct weft_rpc_call_o
     return start_call(peer, options, false, now_ns, ret_number);
 }
 
-static void put_greeting(struct weft_bytes *params, const char *name, const char *version)
+int weft__rpc_outgoing_greet(struct weft_rpc_peer *peer, struct weft_slice params,
+                             weft_rpc_answer_fn *answer, void *ctx, uint64_t now_ns)
 {
-    struct weft_json_writer w;
-    weft__json_writer_init(&w, params);
-    weft__json_begin_object(&w);
-    weft__json_key(&w, "v");
-    weft__json_put_raw(&w, WEFT_SLICE_LIT("[1,1]"));
-    weft__json_key(&w, "features");
-    weft__json_put_raw(&w, WEFT_SLICE_LIT("[]"));
-    weft__json_key(&w, "client");
-    weft__json_begin_object(&w);
-    weft__json_key(&w, "name");
-    weft__json_put_str(&w, name);
-    weft__json_key(&w, "version");
-    weft__json_put_str(&w, version);
-    weft__json_end_object(&w);
-    weft__json_end_object(&w);
-}
-
-int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const char *name, const char *version,
-                         weft_rpc_answer_fn *answer, void *ctx, uint64_t now_ns)
-{
-    if (peer->closed || peer->is_server || peer->greeted)
-        return WEFT_ERR_STATE;
-    struct weft_bytes params;
-    weft__bytes_init(&params, peer->env->alloc, SIZE_MAX);
-    put_greeting(&params, name, version);
-    int err = weft__bytes_error(&params);
-    if (!err) {
-        struct weft_rpc_call_options options = {.method = WEFT_SLICE_LIT("$/hello"),
-                                                .params = weft__bytes_slice(&params),
-                                                .answer = answer,
-                                                .ctx = ctx};
-        err = start_call(peer, &options, true, now_ns, NULL);
-    }
-    weft__bytes_done(&params);
-    return err;
+    const struct weft_rpc_call_options options = {
+        .method = WEFT_SLICE_LIT("$/hello"), .params = params, .answer = answer, .ctx = ctx};
+    return start_call(peer, &options, true, now_ns, &peer->greeting);
 }
 
 /* ---- items ---- */
@@ -259,16 +281,6 @@ static void receive_credit(struct pending_call *pending, const struct weft_rpc_f
 
 /* ---- answers ---- */
 
-/* The server accepted our greeting. */
-static void note_greeting(struct weft_rpc_peer *peer, const struct weft_json *result)
-{
-    uint64_t version;
-    if (!weft__json_u53(weft__json_get(result, "v"), &version))
-        version = WEFT_RPC_VERSION;
-    peer->greeted = true;
-    peer->version = (uint32_t)version;
-}
-
 static void receive_answer(struct pending_call *pending, const struct weft_rpc_frame *frame)
 {
     struct weft_rpc_answer answer = {.result = NULL};
@@ -276,9 +288,9 @@ static void receive_answer(struct pending_call *pending, const struct weft_rpc_f
         answer.result = frame->value;
     else
         answer.error = frame->error;
-    if (pending->is_greeting && answer.result)
-        note_greeting(pending->peer, answer.result);
     weft__rpc_correlation_remove(&pending->outgoing);
+    if (pending->is_greeting)
+        weft__rpc_greeting_answered(pending->peer, answer.result);
     finish(pending, &answer);
 }
 
@@ -287,6 +299,9 @@ void weft__rpc_outgoing_received(struct weft_rpc_peer *peer, const struct weft_r
     struct pending_call *pending =
         pending_of(weft__rpc_correlation_find(&peer->outgoing, frame->id.key));
     bool is_answer = frame->kind == WEFT_RPC_KIND_RESULT || frame->kind == WEFT_RPC_KIND_ERROR;
+    if (!pending && is_answer && peer->session &&
+        weft__rpc_session_answered(peer->session, frame->id.key))
+        return;
     if (!pending)
         peer->env->counters.strays += is_answer;
     else if (is_answer)

@@ -2,6 +2,7 @@
 /* The environment, the life of a peer, and its output. */
 #include "rpc/jsonrpc.h"
 #include "rpc/peer_internal.h"
+#include "rpc/session.h"
 
 enum {
     ARENA_LIMIT = 256 * 1024 * 1024, /* far above what the limits of JSON let a message need */
@@ -82,11 +83,12 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
                                    .events = options->events,
                                    .events_ctx = options->events_ctx,
                                    .user = options->user,
-                                   .is_server = options->is_server};
+                                   .is_server = options->is_server,
+                                   .replay_bytes = options->replay_bytes};
     if (options->session) {
         size_t len = strlen(options->session);
         WEFT_ASSERT(len <= WEFT_RPC_SESSION_MAX);
-        memcpy(peer->session, options->session, len);
+        memcpy(peer->session_name, options->session, len);
     }
     weft__map_init(&peer->incoming, env->alloc, env->hash_key);
     weft__map_init(&peer->orders, env->alloc, env->hash_key);
@@ -95,10 +97,8 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
                                weft__rpc_outgoing_expired, peer->wire, options->is_server);
 }
 
-void weft__rpc_peer_done(struct weft_rpc_peer *peer)
+void weft__rpc_peer_end_calls(struct weft_rpc_peer *peer)
 {
-    WEFT_ASSERT(!peer->receiving);
-    peer->closed = true;
     while (!weft__list_empty(&peer->deferred)) {
         struct weft_rpc_call *call =
             WEFT_CONTAINER_OF(peer->deferred.next, struct weft_rpc_call, link);
@@ -107,6 +107,14 @@ void weft__rpc_peer_done(struct weft_rpc_peer *peer)
     weft__rpc_orders_done(peer);
     weft__rpc_outgoing_end_all(peer, WEFT_STATUS_UNAVAILABLE);
     WEFT_ASSERT(peer->in_flight == 0 && peer->incoming.count == 0);
+}
+
+void weft__rpc_peer_done(struct weft_rpc_peer *peer)
+{
+    WEFT_ASSERT(!peer->receiving);
+    peer->closed = true;
+    weft__rpc_peer_end_calls(peer);
+    weft__rpc_session_free(peer);
     weft__rpc_correlation_done(&peer->outgoing);
     weft__map_done(&peer->incoming);
 }
@@ -132,39 +140,102 @@ void weft__rpc_peer_violated(struct weft_rpc_peer *peer, const char *why)
     peer->violation = why;
 }
 
+/* What a frame is to a session. */
+enum traffic {
+    TRAFFIC_DATA,      /* between two peers: numbered */
+    TRAFFIC_PUBLISHED, /* to many: everybody knows how far they have read */
+    TRAFFIC_PROTOCOL,  /* `$/…` and the answers to it */
+};
+
 /* Control passes data not yet begun (PROTOCOL §1). */
-static enum weft_rpc_lane lane_of(const struct weft_rpc_head *head, bool is_protocol)
+static enum weft_rpc_lane lane_of(const struct weft_rpc_head *head, enum traffic traffic)
 {
-    bool control =
-        head->kind >= WEFT_RPC_KIND_CANCEL || (is_protocol && head->kind == WEFT_RPC_KIND_NOTIFY);
+    bool control = head->kind >= WEFT_RPC_KIND_CANCEL ||
+                   (traffic == TRAFFIC_PROTOCOL && head->kind == WEFT_RPC_KIND_NOTIFY);
     return control ? WEFT_RPC_LANE_CONTROL : WEFT_RPC_LANE_DATA;
 }
 
-/* Ends the frame begun in |out| and sends it; every frame leaves through here. */
-static int transmit(struct weft_rpc_peer *peer, struct weft_bytes *out, struct weft_rpc_head *head,
-                    bool is_protocol)
+static bool is_numbered(const struct weft_rpc_peer *peer, const struct weft_rpc_head *head,
+                        enum traffic traffic)
 {
-    struct weft_slice message = peer->wire->end(out, head);
+    return peer->session && traffic == TRAFFIC_DATA && head->kind >= WEFT_RPC_KIND_CALL &&
+           head->kind <= WEFT_RPC_KIND_END;
+}
+
+/* Whether there is a connection for it now. */
+static bool may_send(const struct weft_rpc_peer *peer, const struct weft_rpc_head *head,
+                     enum traffic traffic)
+{
+    if (peer->link == WEFT_RPC_LINK_GREETING)
+        return traffic == TRAFFIC_PROTOCOL || head->kind >= WEFT_RPC_KIND_PING;
+    return peer->link == WEFT_RPC_LINK_OPEN;
+}
+
+/* Ends the frame begun in |out| with the next number of the session and keeps it. */
+static int end_numbered(struct weft_rpc_peer *peer, struct weft_bytes *out,
+                        struct weft_rpc_head *head, struct weft_slice *ret_message)
+{
+    struct weft_rpc_session *session = peer->session;
+    bool open = peer->link == WEFT_RPC_LINK_OPEN;
+    head->seq = weft__rpc_delivery_next(&session->delivery);
+    if (open && !peer->wire->is_text)
+        head->ack = weft__rpc_delivery_take_ack(&session->delivery);
+    *ret_message = peer->wire->end(out, head);
     int err = weft__bytes_error(out);
-    if (!err && !peer->closed)
-        peer->events->send(peer->events_ctx, message, lane_of(head, is_protocol));
+    if (err)
+        return err;
+    weft__rpc_delivery_keep(&session->delivery, *ret_message, 1);
+    if (open)
+        session->transmitted = head->seq;
+    return 0;
+}
+
+/* Ends the frame begun in |out| and sends it; every frame but the answers to a batch leaves through
+ * here. */
+static int transmit(struct weft_rpc_peer *peer, struct weft_bytes *out, struct weft_rpc_head *head,
+                    enum traffic traffic)
+{
+    struct weft_slice message;
+    int err = 0;
+    if (peer->closed)
+        return 0;
+    if (is_numbered(peer, head, traffic)) {
+        err = end_numbered(peer, out, head, &message);
+    } else {
+        message = peer->wire->end(out, head);
+        err = weft__bytes_error(out);
+    }
+    if (!err && may_send(peer, head, traffic))
+        peer->events->send(peer->events_ctx, message, lane_of(head, traffic));
     return err;
 }
 
 void weft__rpc_peer_emit(struct weft_rpc_peer *peer, struct weft_bytes *out,
                          struct weft_rpc_head *head, bool is_protocol)
 {
-    int err = transmit(peer, out, head, is_protocol);
+    int err = transmit(peer, out, head, is_protocol ? TRAFFIC_PROTOCOL : TRAFFIC_DATA);
     if (err)
         weft__rpc_peer_failed(peer, err);
 }
 
-void weft__rpc_peer_emit_text(struct weft_rpc_peer *peer, const struct weft_bytes *out)
+void weft__rpc_peer_emit_text(struct weft_rpc_peer *peer, const struct weft_bytes *out,
+                              uint32_t numbers)
 {
+    struct weft_rpc_session *session = peer->session;
+    bool open = peer->link == WEFT_RPC_LINK_OPEN;
     int err = weft__bytes_error(out);
-    if (err)
+    if (err) {
         weft__rpc_peer_failed(peer, err);
-    else if (!peer->closed)
+        return;
+    }
+    if (peer->closed)
+        return;
+    if (session && numbers) {
+        weft__rpc_delivery_keep(&session->delivery, weft__bytes_slice(out), numbers);
+        if (open)
+            session->transmitted = weft__rpc_delivery_next(&session->delivery) - 1;
+    }
+    if (open)
         peer->events->send(peer->events_ctx, weft__bytes_slice(out), WEFT_RPC_LANE_DATA);
 }
 
@@ -196,8 +267,8 @@ void weft__rpc_peer_send_credit(struct weft_rpc_peer *peer, struct weft_slice id
                                                            .bytes_total = stream->in.bytes_total});
 }
 
-int weft__rpc_peer_send_request(struct weft_rpc_peer *peer, struct weft_slice id,
-                                const struct weft_rpc_call_options *options)
+static int send_request(struct weft_rpc_peer *peer, struct weft_slice id,
+                        const struct weft_rpc_call_options *options, enum traffic traffic)
 {
     struct weft_rpc_head head = {
         .kind = id.len ? WEFT_RPC_KIND_CALL : WEFT_RPC_KIND_NOTIFY,
@@ -209,9 +280,17 @@ int weft__rpc_peer_send_request(struct weft_rpc_peer *peer, struct weft_slice id
     struct weft_bytes out = weft__rpc_env_take_out(peer->env);
     peer->wire->begin(&out, &head);
     weft__bytes_append_slice(&out, options->params);
-    int err = transmit(peer, &out, &head, weft__rpc_name_is_protocol(options->method));
+    if (weft__rpc_name_is_protocol(options->method))
+        traffic = TRAFFIC_PROTOCOL;
+    int err = transmit(peer, &out, &head, traffic);
     weft__rpc_env_return_out(peer->env, &out);
     return err;
+}
+
+int weft__rpc_peer_send_request(struct weft_rpc_peer *peer, struct weft_slice id,
+                                const struct weft_rpc_call_options *options)
+{
+    return send_request(peer, id, options, TRAFFIC_DATA);
 }
 
 int weft__rpc_peer_notify(struct weft_rpc_peer *peer, struct weft_slice method,
@@ -219,6 +298,13 @@ int weft__rpc_peer_notify(struct weft_rpc_peer *peer, struct weft_slice method,
 {
     const struct weft_rpc_call_options options = {.method = method, .params = params};
     return weft__rpc_peer_send_request(peer, (struct weft_slice){NULL, 0}, &options);
+}
+
+int weft__rpc_peer_publish(struct weft_rpc_peer *peer, struct weft_slice method,
+                           struct weft_slice params)
+{
+    const struct weft_rpc_call_options options = {.method = method, .params = params};
+    return send_request(peer, (struct weft_slice){NULL, 0}, &options, TRAFFIC_PUBLISHED);
 }
 
 void weft__rpc_peer_ping(struct weft_rpc_peer *peer)

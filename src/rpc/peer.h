@@ -23,7 +23,11 @@
 #include "rpc/correlation.h"
 #include "rpc/method_stats.h"
 
-enum { WEFT_RPC_VERSION = 1 /* of the protocol */, WEFT_RPC_SESSION_MAX = 39 };
+enum {
+    WEFT_RPC_VERSION = 1, /* of the protocol */
+    WEFT_RPC_SESSION_MAX = 39,
+    WEFT_RPC_SESSION_TOKEN_MAX = 127,
+};
 
 /* What hello announces, and what is enforced here of it (in_flight, batch). */
 struct weft_rpc_limits {
@@ -53,9 +57,12 @@ struct weft_rpc_counters {
     uint64_t results;                                 /* answered with a result */
     uint64_t errors[WEFT_STATUS_UNAUTHENTICATED + 1]; /* answered with an error, by status */
     uint64_t invalid; /* frames that were neither call nor answer, text that was no JSON included */
-    uint64_t in_flight; /* deferred calls now */
-    uint64_t outgoing;  /* calls made */
-    uint64_t strays;    /* answers that belonged to no call */
+    uint64_t in_flight;  /* deferred calls now */
+    uint64_t outgoing;   /* calls made */
+    uint64_t strays;     /* answers that belonged to no call */
+    uint64_t resumed;    /* sessions taken up */
+    uint64_t replayed;   /* messages sent again because of that */
+    uint64_t duplicates; /* frames that came again */
 };
 
 /*
@@ -126,6 +133,22 @@ struct weft_rpc_goaway {
     uint32_t reconnect_after_ms; /* after the end, until another connection is made */
 };
 
+/* What a greeting asks for that wants a session (rpc/session.h). */
+struct weft_rpc_session_request {
+    struct weft_slice token; /* of the one to take up; empty: a new one */
+    uint64_t seen;           /* with a token: the last frame that came */
+};
+
+/* What the answer tells. */
+struct weft_rpc_welcome {
+    bool resumed;
+    const char *session; /* its name */
+    const char *reason;  /* why it was not resumed; NULL: it was, or nobody asked */
+    const char *token;   /* for the next time; NULL: there is no session */
+    uint64_t seen;       /* when resumed */
+    uint32_t resume_ms;  /* how long a session waits for its client */
+};
+
 struct weft_rpc_peer_events {
     /* A whole message to be sent. **Lifetime:** |message| until it returns. Required. */
     void (*send)(void *ctx, struct weft_slice message, enum weft_rpc_lane lane);
@@ -134,10 +157,26 @@ struct weft_rpc_peer_events {
     void (*failed)(void *ctx, int err);
     /* Server: the peer's greeting was accepted; |params| are those of `$/hello`. May be NULL. */
     void (*greeted)(void *ctx, const struct weft_json *params);
+    /* Server: a greeting asks for a session; |welcome| says that there is none, and is answered as
+     * it is left. **Lifetime:** what it points at, until the answer is out. May be NULL. */
+    void (*session)(void *ctx, const struct weft_rpc_session_request *request,
+                    struct weft_rpc_welcome *welcome);
+    /* Client: the server does not know the session any more, for |reason|; its calls have ended and
+     * another one begins. May be NULL. */
+    void (*session_ended)(void *ctx, struct weft_slice reason);
     /* A `$/pong` came. May be NULL. */
     void (*pong)(void *ctx);
     /* Client: the server announced the end. May be NULL. */
     void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
+};
+
+struct weft_rpc_session;
+
+/* What a peer with a session has of a connection; one without has it all. */
+enum weft_rpc_link {
+    WEFT_RPC_LINK_OPEN,
+    WEFT_RPC_LINK_GREETING, /* client: the greeting and its answer, nothing else */
+    WEFT_RPC_LINK_NONE,
 };
 
 struct weft_rpc_peer {
@@ -163,7 +202,11 @@ struct weft_rpc_peer {
     int err;               /* first failure, sticky */
     const char *violation; /* with WEFT_ERR_PROTOCOL: what the other side did */
     uint32_t version;      /* of the protocol, agreed upon by the greeting; 0 before */
-    char session[WEFT_RPC_SESSION_MAX + 1];
+    enum weft_rpc_link link;
+    struct weft_rpc_session *session; /* NULL: none, nothing is numbered */
+    size_t replay_bytes;              /* client: as in the options */
+    uint64_t greeting;                /* client: number of the call that greets; 0: none */
+    char session_name[WEFT_RPC_SESSION_MAX + 1];
 };
 
 struct weft_rpc_peer_options {
@@ -171,6 +214,7 @@ struct weft_rpc_peer_options {
     const struct weft_rpc_wire *wire; /* NULL: weft__rpc_wire_json */
     const char *session; /* server: the name that hello tells, at most WEFT_RPC_SESSION_MAX bytes of
                             ASCII; copied */
+    size_t replay_bytes; /* client: a session is asked for that keeps so much; 0: none is */
     const struct weft_rpc_peer_events *events; /* outlives the peer */
     void *events_ctx;
     void *user;
@@ -260,6 +304,11 @@ void weft__rpc_peer_hold_credit(struct weft_rpc_peer *peer, uint64_t number);
 void weft__rpc_peer_consumed(struct weft_rpc_peer *peer, uint64_t number, uint64_t items,
                              uint64_t bytes);
 
+/* As weft__rpc_peer_notify, and no session numbers it: of what was published to many, everybody
+ * knows how far they have read. */
+WEFT_MUST_USE int weft__rpc_peer_publish(struct weft_rpc_peer *peer, struct weft_slice method,
+                                         struct weft_slice params);
+
 /*
  * Sends a notification. Without a greeting only such as were asked for, say by a subscription, may
  * be sent; the caller knows. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UTF8.
@@ -285,9 +334,10 @@ WEFT_MUST_USE int weft__rpc_peer_goaway(struct weft_rpc_peer *peer,
 size_t weft__rpc_peer_cut_off(struct weft_rpc_peer *peer);
 
 /*
- * Client: sends `$/hello` for a program called |name|. The peer counts as greeted once the answer
- * is a result; |answer| gets it in any case and may be NULL. **Errors:** as weft__rpc_peer_call,
- * and WEFT_ERR_STATE for a server.
+ * Client: sends `$/hello` for a program called |name|, once over each connection. The peer counts
+ * as greeted once the answer is a result; |answer| gets it in any case and may be NULL. A session
+ * that was cut is resumed by it. **Errors:** as weft__rpc_peer_call, and WEFT_ERR_STATE for a
+ * server.
  */
 WEFT_MUST_USE int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const char *name,
                                        const char *version, weft_rpc_answer_fn *answer, void *ctx,

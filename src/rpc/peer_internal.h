@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of a peer share: peer.c (life, output), outgoing.c (our calls), receive.c (what
- * comes in), call.c and call_stream.c (calls being served), builtin.c (the methods `$/…`).
+ * comes in), batch.c, call.c and call_stream.c (calls being served), session.c, builtin.c (the
+ * methods `$/…`).
  */
 #ifndef WEFT_RPC_PEER_INTERNAL_H
 #define WEFT_RPC_PEER_INTERNAL_H
@@ -27,8 +28,13 @@ void weft__rpc_peer_violated(struct weft_rpc_peer *peer, const char *why);
 void weft__rpc_peer_emit(struct weft_rpc_peer *peer, struct weft_bytes *out,
                          struct weft_rpc_head *head, bool is_protocol);
 
-/* Sends a message of the text wire that is complete: the answers to a batch. */
-void weft__rpc_peer_emit_text(struct weft_rpc_peer *peer, const struct weft_bytes *out);
+/* Sends a message of the text wire that is complete: the answers to a batch. |numbers| of the
+ * session's are in it. */
+void weft__rpc_peer_emit_text(struct weft_rpc_peer *peer, const struct weft_bytes *out,
+                              uint32_t numbers);
+
+/* Every call ends, both ways, as when the connection ends. */
+void weft__rpc_peer_end_calls(struct weft_rpc_peer *peer);
 
 /* Sends a frame without payload. */
 void weft__rpc_peer_emit_head(struct weft_rpc_peer *peer, struct weft_rpc_head *head);
@@ -46,7 +52,7 @@ WEFT_MUST_USE int weft__rpc_peer_send_request(struct weft_rpc_peer *peer, struct
 void weft__rpc_peer_send_credit(struct weft_rpc_peer *peer, struct weft_slice id,
                                 const struct weft_rpc_stream *stream);
 
-/* ---- batches (receive.c) ---- */
+/* ---- batches (batch.c) ---- */
 
 /* The answers to one array of calls; lives until the last of them is answered. */
 struct weft_rpc_batch {
@@ -55,7 +61,11 @@ struct weft_rpc_batch {
     size_t pending;             /* calls not yet answered, and 1 while the array is dispatched */
     size_t answers;             /* written so far */
     struct weft_bytes out;
+    struct weft_bytes ends; /* in |out|, of each answer: size_t */
 };
+
+/* **Errors:** NULL when out of memory. */
+struct weft_rpc_batch *weft__rpc_batch_new(struct weft_rpc_peer *peer);
 
 /* Adds the answer begun in |out|. */
 void weft__rpc_batch_add(struct weft_rpc_batch *batch, struct weft_bytes *out,
@@ -111,6 +121,37 @@ void weft__rpc_call_item(struct weft_rpc_call *call, const struct weft_json *val
 void weft__rpc_call_items_ended(struct weft_rpc_call *call);
 void weft__rpc_call_granted(struct weft_rpc_call *call, uint64_t items_total, uint64_t bytes_total);
 
+/* Says again what was granted to the streams of calls being served. */
+void weft__rpc_calls_repeat_credit(struct weft_rpc_peer *peer);
+
+/* ---- sessions (session.c) ---- */
+
+/* A frame came. False when it is not to be processed: it came before, or the peer has violated. The
+ * message takes |size| bytes, told with one of its frames. */
+bool weft__rpc_session_received(struct weft_rpc_session *session,
+                                const struct weft_rpc_frame *frame, size_t size, uint64_t now_ns);
+
+/* A message has been dealt with. */
+void weft__rpc_session_received_message(struct weft_rpc_session *session);
+
+/* A call of ours was given up; its id and the key of it. */
+void weft__rpc_session_canceled(struct weft_rpc_session *session, struct weft_slice raw,
+                                struct weft_slice key);
+
+/* An answer to no call that waits came: true when it is to one that was given up. */
+bool weft__rpc_session_answered(struct weft_rpc_session *session, struct weft_slice key);
+
+/* Frees what the peer has of a session, if anything. */
+void weft__rpc_session_free(struct weft_rpc_peer *peer);
+
+/* ---- the greeting (greeting.c) ---- */
+
+/* The handler of `$/hello`. */
+void weft__rpc_serve_hello(struct weft_rpc_call *call, void *ctx);
+
+/* What came for ours; NULL: an error, or nothing over this connection. */
+void weft__rpc_greeting_answered(struct weft_rpc_peer *peer, const struct weft_json *result);
+
 /* ---- the announced end (goaway.c) ---- */
 
 /* The peer greeted after the end was announced: it is told now. */
@@ -123,6 +164,20 @@ void weft__rpc_serve_goaway(struct weft_rpc_call *call, void *ctx);
 
 /* A frame about one of our calls came: RESULT, ERROR, ITEM, END or CREDIT. */
 void weft__rpc_outgoing_received(struct weft_rpc_peer *peer, const struct weft_rpc_frame *frame);
+
+/* Sends `$/hello` with |params|; weft__rpc_greeting_answered follows. **Errors:** as those of
+ * weft__rpc_peer_call. */
+WEFT_MUST_USE int weft__rpc_outgoing_greet(struct weft_rpc_peer *peer, struct weft_slice params,
+                                           weft_rpc_answer_fn *answer, void *ctx, uint64_t now_ns);
+
+/* The connection of a greeting is gone: it ends, if there is one. */
+void weft__rpc_outgoing_end_greeting(struct weft_rpc_peer *peer);
+
+/* Says again what was granted to the streams of our calls. */
+void weft__rpc_outgoing_repeat_credit(struct weft_rpc_peer *peer);
+
+/* The session is about to be freed, and their ends are told later. */
+void weft__rpc_outgoing_leave_session(struct weft_rpc_peer *peer);
 
 /* Ends every call of ours with |status|; nothing is sent. */
 void weft__rpc_outgoing_end_all(struct weft_rpc_peer *peer, int status);

@@ -7,6 +7,7 @@ struct inbound {
     struct weft_rpc_peer *peer;
     struct weft_rpc_batch *batch; /* NULL for a message of one frame */
     uint64_t now_ns;
+    size_t size; /* in bytes; 0 once a session has counted it */
 };
 
 /* Why a call is not started. */
@@ -60,47 +61,6 @@ static const struct refusal refuse_leaving = {.failure = {.status = WEFT_STATUS_
                                                           .message = "the server is shutting down",
                                                           .reason = "weft.draining",
                                                           .executed = WEFT_RPC_EXECUTED_NO}};
-
-/* ---- batches ---- */
-
-static struct weft_rpc_batch *new_batch(struct weft_rpc_peer *peer)
-{
-    struct weft_rpc_batch *batch = weft__mem_alloc(peer->env->alloc, sizeof(*batch));
-    if (!batch)
-        return NULL;
-    *batch = (struct weft_rpc_batch){.env = peer->env, .peer = peer, .pending = 1};
-    weft__bytes_init(&batch->out, peer->env->alloc, SIZE_MAX);
-    return batch;
-}
-
-void weft__rpc_batch_add(struct weft_rpc_batch *batch, struct weft_bytes *out,
-                         const struct weft_rpc_head *head)
-{
-    if (!batch->peer)
-        return;
-    struct weft_slice answer = batch->peer->wire->end(out, head);
-    int err = weft__bytes_error(out);
-    if (err) {
-        weft__rpc_peer_failed(batch->peer, err);
-        return;
-    }
-    weft__bytes_append_byte(&batch->out, batch->answers++ ? ',' : '[');
-    weft__bytes_append_slice(&batch->out, answer);
-}
-
-void weft__rpc_batch_leave(struct weft_rpc_batch *batch)
-{
-    WEFT_ASSERT(batch->pending > 0);
-    if (--batch->pending > 0)
-        return;
-    /* JSON-RPC 2.0 §6: no answers, no array. */
-    if (batch->peer && batch->answers > 0) {
-        weft__bytes_append_byte(&batch->out, ']');
-        weft__rpc_peer_emit_text(batch->peer, &batch->out);
-    }
-    weft__bytes_done(&batch->out);
-    weft__mem_free(batch->env->alloc, batch, sizeof(*batch));
-}
 
 /* ---- frames ---- */
 
@@ -301,8 +261,21 @@ static void receive_protocol(struct inbound *in, const struct weft_rpc_frame *fr
     }
 }
 
+/* What the session says to a frame, if there is one. False when it is to be dropped. */
+static bool pass_session(struct inbound *in, const struct weft_rpc_frame *frame)
+{
+    struct weft_rpc_session *session = in->peer->session;
+    if (!session)
+        return true;
+    size_t size = in->size;
+    in->size = 0;
+    return weft__rpc_session_received(session, frame, size, in->now_ns);
+}
+
 static void receive_frame(struct inbound *in, const struct weft_rpc_frame *frame)
 {
+    if (!pass_session(in, frame))
+        return;
     switch (frame->kind) {
     case WEFT_RPC_KIND_INVALID:
         ++in->peer->env->counters.invalid;
@@ -337,9 +310,9 @@ static int receive_message(struct weft_rpc_peer *peer, struct weft_slice text,
         weft__rpc_peer_violated(peer, "a malformed frame");
     if (err)
         return err;
-    struct inbound in = {.peer = peer, .now_ns = now_ns};
+    struct inbound in = {.peer = peer, .now_ns = now_ns, .size = text.len};
     if (message.batch) {
-        in.batch = new_batch(peer);
+        in.batch = weft__rpc_batch_new(peer);
         if (!in.batch)
             return WEFT_ERR_NOMEM;
     }
@@ -347,6 +320,8 @@ static int receive_message(struct weft_rpc_peer *peer, struct weft_slice text,
         receive_frame(&in, &message.frames[i]);
     if (in.batch)
         weft__rpc_batch_leave(in.batch);
+    if (peer->session)
+        weft__rpc_session_received_message(peer->session);
     return 0;
 }
 

@@ -138,9 +138,9 @@ void weft__session_forward(struct weft_session *session, struct weft_slice text)
     weft__arena_init(&arena, session->peer.env->alloc, SIZE_MAX);
     int err = weft__json_parse(text, &arena, &own, NULL, &notification);
     if (!err)
-        err = weft__rpc_peer_notify(&session->peer,
-                                    weft__json_string(weft__json_get(notification, "method")),
-                                    weft__json_raw(weft__json_get(notification, "params")));
+        err = weft__rpc_peer_publish(&session->peer,
+                                     weft__json_string(weft__json_get(notification, "method")),
+                                     weft__json_raw(weft__json_get(notification, "params")));
     weft__arena_done(&arena);
     if (err)
         session->events->failed(session->events_ctx, WEFT_WS_CLOSE_INTERNAL, weft_err_message(err));

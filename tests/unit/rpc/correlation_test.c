@@ -43,6 +43,13 @@ static void start(const struct weft_alloc *alloc, bool is_server)
                                on_expired, &weft__rpc_wire_json, is_server);
 }
 
+static void remove_all(void)
+{
+    struct weft_rpc_outgoing *first;
+    while ((first = weft__rpc_correlation_first(&correlation)) != NULL)
+        weft__rpc_correlation_remove(first);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -53,8 +60,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    while (weft__rpc_correlation_take_first(&correlation))
-        ;
+    remove_all();
     weft__rpc_correlation_done(&correlation);
     return 0;
 }
@@ -137,7 +143,9 @@ static void deadlines_end_calls_in_their_order(void **state)
     assert_null(take_number(2));
     weft__timer_wheel_advance(&wheel, 22 * WEFT_NS_PER_MS);
     assert_int_equal(expired_count, 2);
-    assert_ptr_equal(weft__rpc_correlation_take_first(&correlation), &forever);
+    assert_ptr_equal(weft__rpc_correlation_first(&correlation), &forever);
+    weft__rpc_correlation_remove(&forever);
+    assert_null(weft__rpc_correlation_first(&correlation));
     assert_true(weft__timer_wheel_next_ns(&wheel) == UINT64_MAX);
 }
 
@@ -149,8 +157,7 @@ static int add_many(const struct weft_alloc *alloc, void *ctx)
     start(alloc, false);
     for (size_t i = 0; i < WEFT_ARRAY_LEN(calls) && !err; ++i)
         err = weft__rpc_correlation_add(&correlation, &calls[i], WEFT_NS_PER_S);
-    while (weft__rpc_correlation_take_first(&correlation))
-        ;
+    remove_all();
     weft__rpc_correlation_done(&correlation);
     return err;
 }
