@@ -97,6 +97,12 @@ struct weft_server_limits {
                                  of this machine or of its control group */
 };
 
+/* Sessions that outlive their connections. 0 is the default named. */
+struct weft_server_sessions {
+    unsigned resume_ms;  /* so long one waits for its client; 120,000; UINT_MAX: there are none */
+    size_t replay_bytes; /* kept for each, at most, until its client has seen it; 256 KiB */
+};
+
 /* Running it. */
 struct weft_server_operations {
     unsigned drain_ms;     /* patience of weft_server_stop with running calls; 10,000 */
@@ -134,6 +140,7 @@ struct weft_server_options {
     struct weft_server_tls tls;
     struct weft_server_limits limits;
     struct weft_server_operations operations;
+    struct weft_server_sessions sessions;
 };
 
 /* Sets the defaults: 127.0.0.1:8080, memory, one worker a core, loop chosen, no development. */

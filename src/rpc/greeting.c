@@ -95,6 +95,20 @@ static bool read_session_request(const struct weft_json *params,
     return wanted;
 }
 
+static void drop_unanswered(struct weft_rpc_call *call, int status, void *ctx)
+{
+    (void)status;
+    (void)ctx;
+    weft__rpc_call_drop(call);
+}
+
+/* The peer is about to end, and nothing is sent then. */
+static void leave_unanswered(struct weft_rpc_call *call)
+{
+    if (weft__rpc_call_defer(call, drop_unanswered, NULL))
+        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
+}
+
 static void welcome(struct weft_rpc_call *call)
 {
     struct weft_rpc_peer *peer = call->peer;
@@ -104,9 +118,13 @@ static void welcome(struct weft_rpc_call *call)
     peer->version = WEFT_RPC_VERSION;
     if (peer->events->session && read_session_request(call->params, &request))
         peer->events->session(peer->events_ctx, &request, &welcome);
-    answer_hello(call, &welcome);
-    /* The peer that takes over from here says the rest itself. */
-    if (welcome.resumed)
+    peer->left = welcome.resumed || welcome.elsewhere;
+    if (welcome.elsewhere)
+        leave_unanswered(call);
+    else
+        answer_hello(call, &welcome);
+    /* Who takes over from here says the rest. */
+    if (peer->left)
         return;
     weft__rpc_goaway_after_hello(peer);
     if (peer->events->greeted)

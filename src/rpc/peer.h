@@ -141,6 +141,7 @@ struct weft_rpc_session_request {
 
 /* What the answer tells. */
 struct weft_rpc_welcome {
+    bool elsewhere; /* somebody else will answer; as with |resumed| this peer takes nothing more */
     bool resumed;
     const char *session; /* its name */
     const char *reason;  /* why it was not resumed; NULL: it was, or nobody asked */
@@ -197,6 +198,7 @@ struct weft_rpc_peer {
     bool greeted;
     bool receiving;
     bool closed;  /* weft__rpc_peer_done has begun */
+    bool left;    /* another peer has taken over the connection: what comes is dropped */
     bool leaving; /* |goaway| was announced: no call is started any more */
     struct weft_rpc_goaway goaway;
     int err;               /* first failure, sticky */

@@ -316,7 +316,7 @@ static int receive_message(struct weft_rpc_peer *peer, struct weft_slice text,
         if (!in.batch)
             return WEFT_ERR_NOMEM;
     }
-    for (size_t i = 0; i < message.count && !peer->err; ++i)
+    for (size_t i = 0; i < message.count && !peer->err && !peer->left; ++i)
         receive_frame(&in, &message.frames[i]);
     if (in.batch)
         weft__rpc_batch_leave(in.batch);

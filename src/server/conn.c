@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gluing transport, session and hub for one connection. */
+/* Gluing a transport to the session that it serves. */
 #include "server/conn.h"
 
 #include "base/assert.h"
@@ -21,17 +21,47 @@ static void ignore(int err)
 
 /* ---- What the session wants ---- */
 
-static void session_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
+static struct weft_conn *outlet_conn(const struct weft_outlet *outlet)
 {
-    struct weft_conn *conn = ctx;
-    (void)lane; /* One message is encoded and queued at a time: nothing waits that it could pass. */
-    enum weft_ws_opcode opcode = conn->wire->is_text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY;
-    ignore(weft__transport_send(&conn->transport, opcode, message));
+    return WEFT_CONTAINER_OF((struct weft_outlet *)outlet, struct weft_conn, outlet);
 }
 
-static void session_failed(void *ctx, unsigned code, const char *reason)
+static void outlet_send(struct weft_outlet *outlet, struct weft_slice message,
+                        enum weft_rpc_lane lane)
 {
-    struct weft_conn *conn = ctx;
+    struct weft_conn *conn = outlet_conn(outlet);
+    (void)lane; /* One message is encoded and queued at a time: nothing waits that it could pass. */
+    ignore(weft__transport_send(&conn->transport, weft__conn_opcode(conn), message));
+}
+
+static void outlet_send_frames(struct weft_outlet *outlet, struct weft_slice frames,
+                               struct weft_buf *owner, size_t count)
+{
+    ignore(weft__transport_send_frames(&outlet_conn(outlet)->transport, frames, owner, count));
+}
+
+static size_t outlet_unsent(const struct weft_outlet *outlet)
+{
+    return weft__transport_unsent(&outlet_conn(outlet)->transport);
+}
+
+static void outlet_want_drain(struct weft_outlet *outlet)
+{
+    weft__transport_want_drain(&outlet_conn(outlet)->transport);
+}
+
+static void outlet_close(struct weft_outlet *outlet, unsigned code, const char *reason)
+{
+    weft__conn_close(outlet_conn(outlet), code, reason);
+}
+
+static bool outlet_address(const struct weft_outlet *outlet, struct weft_address *ret_address)
+{
+    return weft__conn_peer(&outlet_conn(outlet)->transport, ret_address);
+}
+
+void weft__conn_close(struct weft_conn *conn, unsigned code, const char *reason)
+{
     if (code == WEFT_WS_CLOSE_ABNORMAL) {
         conn->worker->timeouts++;
         weft__transport_abort(&conn->transport, WEFT_ERR_TIMEOUT);
@@ -40,55 +70,9 @@ static void session_failed(void *ctx, unsigned code, const char *reason)
     weft__transport_close(&conn->transport, code, weft__slice_str(reason));
 }
 
-/* ---- What the hub wants ---- */
-
-static struct weft_conn *member_conn(const struct weft_hub_member *member)
+enum weft_ws_opcode weft__conn_opcode(const struct weft_conn *conn)
 {
-    return WEFT_CONTAINER_OF(member, struct weft_conn, member);
-}
-
-/* The hub encodes as text, once for all; on another wire each message is encoded anew. */
-static void forward_frames(struct weft_conn *conn, struct weft_slice frames)
-{
-    while (frames.len > 0 && conn->joined) {
-        struct weft_ws_head head;
-        ptrdiff_t used = weft__ws_head_decode(frames.ptr, frames.len, &head);
-        WEFT_ASSERT(used > 0 && !head.rsv && head.len <= frames.len - (size_t)used);
-        weft__session_forward(&conn->session, weft__slice(frames.ptr + used, (size_t)head.len));
-        size_t whole = (size_t)used + (size_t)head.len;
-        frames = weft__slice(frames.ptr + whole, frames.len - whole);
-    }
-}
-
-static void member_send(struct weft_hub_member *member, struct weft_slice frames,
-                        struct weft_buf *owner, size_t count)
-{
-    struct weft_conn *conn = member_conn(member);
-    if (conn->wire->is_text)
-        ignore(weft__transport_send_frames(&conn->transport, frames, owner, count));
-    else
-        forward_frames(conn, frames);
-}
-
-static void member_send_message(struct weft_hub_member *member, struct weft_ws_message *message)
-{
-    weft__session_forward(&member_conn(member)->session, weft__ws_message_payload(message));
-}
-
-static size_t member_unsent(const struct weft_hub_member *member)
-{
-    return weft__transport_unsent(&member_conn(member)->transport);
-}
-
-static void member_held(struct weft_hub_member *member)
-{
-    weft__transport_want_drain(&member_conn(member)->transport);
-}
-
-static void member_present(struct weft_hub_member *member, bool present)
-{
-    struct weft_conn *conn = member_conn(member);
-    weft__session_watch(&conn->session, present, weft__loop_now_ns(conn->worker->loop));
+    return conn->outlet.wire->is_text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY;
 }
 
 /* ---- What the transport reports ---- */
@@ -130,57 +114,69 @@ static void on_request(struct weft_transport *transport, const struct weft_http1
 
 static void on_open(struct weft_transport *transport)
 {
-    static const struct weft_session_events events = {.send = session_send,
-                                                      .failed = session_failed};
-    static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
-                                                   member_held, member_present};
-    struct weft_conn *conn = conn_of(transport);
-    struct weft_worker *worker = conn->worker;
-    char name[WEFT_RPC_SESSION_MAX + 1];
-    snprintf(name, sizeof(name), "s_%u_%llu", worker->index,
-             (unsigned long long)++worker->sessions);
-    const struct weft_session_options options = {
-        .env = &worker->rpc,
-        .is_server = true,
-        .wire = conn->wire,
-        .name = name,
-        .events = &events,
-        .events_ctx = conn,
-        .user = &conn->member,
+    static const struct weft_outlet_ops ops = {
+        .send = outlet_send,
+        .send_frames = outlet_send_frames,
+        .unsent = outlet_unsent,
+        .want_drain = outlet_want_drain,
+        .close = outlet_close,
+        .address = outlet_address,
     };
-    weft__session_init(&conn->session, &options);
-    /* Until somebody signs in, everybody is the same principal of the default tenant. */
-    enum weft_topic_variant variant =
-        conn->wire->is_text ? weft__transport_topic_variant(transport) : WEFT_TOPIC_PLAIN;
-    weft__hub_member_init(&conn->member, worker->hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"), variant);
-    conn->joined = true;
+    struct weft_conn *conn = conn_of(transport);
+    conn->outlet.ops = &ops;
+    conn->outlet.variant = weft__transport_topic_variant(transport);
+    if (weft__sessions_open(conn->worker, &conn->outlet)) {
+        weft__transport_abort(transport, WEFT_ERR_NOMEM);
+        return;
+    }
     weft__drain_joined(conn);
+}
+
+/* The session asked for is another worker's, which gets the greeting and all that follows. */
+static void serve_elsewhere(struct weft_conn *conn, struct weft_slice greeting)
+{
+    weft__sessions_lost(&conn->outlet, WEFT_WS_CLOSE_NORMAL);
+    if (weft__link_open(conn, (unsigned)conn->outlet.elsewhere, greeting))
+        weft__transport_abort(&conn->transport, WEFT_ERR_NOMEM);
+    else
+        weft__drain_joined(conn);
 }
 
 static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
                        struct weft_slice data)
 {
     struct weft_conn *conn = conn_of(transport);
-    weft__session_receive(&conn->session, opcode, data, weft__loop_now_ns(conn->worker->loop));
+    struct weft_server_session *before = conn->outlet.session;
+    if (conn->link) {
+        weft__link_receive(conn->link, opcode, data);
+        return;
+    }
+    if (!before)
+        return; /* fenced: the close is on its way */
+    weft__sessions_receive(&conn->outlet, opcode, data);
+    if (conn->outlet.elsewhere >= 0 && conn->outlet.session)
+        serve_elsewhere(conn, data);
+    else if (conn->outlet.session && conn->outlet.session != before)
+        weft__drain_joined(conn);
 }
 
 static void on_drain(struct weft_transport *transport)
 {
     struct weft_conn *conn = conn_of(transport);
-    if (conn->joined)
-        weft__hub_member_drained(&conn->member);
+    if (conn->link)
+        weft__link_drained(conn->link);
+    else
+        weft__sessions_drained(&conn->outlet);
 }
 
 static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
 {
     struct weft_conn *conn = conn_of(transport);
-    (void)code;
     (void)reason;
-    /* The hub first: its documents stop sending before their answers have nowhere to go. */
-    weft__hub_member_done(&conn->member);
-    weft__session_done(&conn->session);
-    conn->joined = false;
+    if (conn->link)
+        weft__link_lost(conn->link, code);
+    conn->link = NULL;
+    weft__sessions_lost(&conn->outlet, code);
 }
 
 static void on_closed(struct weft_transport *transport)
@@ -188,7 +184,7 @@ static void on_closed(struct weft_transport *transport)
     struct weft_conn *conn = conn_of(transport);
     struct weft_worker *worker = conn->worker;
     struct weft_limits_address *address = conn->address;
-    WEFT_ASSERT(!conn->joined);
+    WEFT_ASSERT(!weft__conn_joined(conn));
     weft__list_remove(&conn->node);
     weft__mem_free(&worker->server->connection_memory.alloc, conn->peer, sizeof(*conn->peer));
     weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));

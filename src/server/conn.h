@@ -1,32 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection of the server: an HTTP request or two, and mostly a WebSocket with a session that is
- * a member of the hub.
+ * A connection of the server: an HTTP request or two, and mostly a WebSocket that serves a session.
  *
- *   transport ─ on_request ─► http_routes.h: a page, a probe, or an upgrade ─► session + member
- *             ─ on_message ─► session ─► rpc ─► hub ─► member ops ─► transport
+ *   transport ─ on_request ─► http_routes.h: a page, a probe, or an upgrade ─► session
+ *             ─ on_message ─► sessions.h: session ─► rpc ─► hub
+ *                         └─► link.h, when the session is another worker's
+ *             ◄── outlet ──── session
  */
 #ifndef WEFT_SERVER_CONN_H
 #define WEFT_SERVER_CONN_H
 
+#include "server/link.h"
+#include "server/outlet.h"
+#include "server/sessions.h"
 #include "server/worker.h"
-#include "session/session.h"
 
 struct weft_conn {
     struct weft_transport transport;
     struct weft_worker *worker;
-    const struct weft_rpc_wire *wire; /* that the upgrade chose */
-    struct weft_session session;
-    struct weft_hub_member member;
+    struct weft_outlet outlet;           /* its wire is the one that the upgrade chose */
+    struct weft_link *link;              /* to a session of another worker; NULL: none */
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */
     struct weft_address *peer;           /* what a PROXY header said; NULL: ask the socket */
     struct weft_list node;               /* of the worker's drain */
     uint64_t accepted_ns;
     uint64_t told_ns; /* that the server stops; 0: was not */
-    bool joined;      /* session and member exist */
     bool asked;       /* a request came */
     bool leaving;     /* the drain has closed it */
 };
+
+/* Whether it serves a session. */
+static inline bool weft__conn_joined(const struct weft_conn *conn)
+{
+    return conn->outlet.session || conn->link;
+}
+
+/* The kind of its messages. */
+enum weft_ws_opcode weft__conn_opcode(const struct weft_conn *conn);
+
+/* Closes it with |code|, without a word for WEFT_WS_CLOSE_ABNORMAL. */
+void weft__conn_close(struct weft_conn *conn, unsigned code, const char *reason);
 
 /* Takes over the accepted socket |fd| and what it counts for. **Errors:** WEFT_ERR_NOMEM, those of
  * weft__tcp_open; both stay the caller's then. **Thread:** the worker's. */

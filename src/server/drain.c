@@ -37,6 +37,18 @@ static uint32_t next_hint(struct weft_drain *drain)
     return (uint32_t)from + random_below((uint32_t)(to - from));
 }
 
+/* NULL for a session of another worker. */
+static struct weft_rpc_peer *peer_of(const struct weft_conn *conn)
+{
+    return conn->outlet.session ? &conn->outlet.session->session.peer : NULL;
+}
+
+static bool is_busy(const struct weft_conn *conn)
+{
+    return conn->link ? weft__link_in_flight(conn->link) > 0
+                      : weft__rpc_peer_in_flight(peer_of(conn)) > 0;
+}
+
 static void tell(struct weft_conn *conn)
 {
     struct weft_drain *drain = &conn->worker->drain;
@@ -48,7 +60,9 @@ static void tell(struct weft_conn *conn)
     };
     conn->told_ns = now_ns;
     drain->goaways++;
-    if (weft__rpc_peer_goaway(&conn->session.peer, &goaway) == WEFT_ERR_NOMEM)
+    if (conn->link)
+        weft__link_goaway(conn->link, &goaway);
+    else if (weft__rpc_peer_goaway(peer_of(conn), &goaway) == WEFT_ERR_NOMEM)
         weft__transport_abort(&conn->transport, WEFT_ERR_NOMEM);
 }
 
@@ -58,7 +72,7 @@ static void tell_some(struct weft_drain *drain)
     for (size_t i = 0; i < drain->batch && (node = weft__list_pop(&drain->conns)); i++) {
         struct weft_conn *conn = WEFT_CONTAINER_OF(node, struct weft_conn, node);
         weft__list_push(&drain->told, node);
-        if (conn->joined)
+        if (weft__conn_joined(conn))
             tell(conn);
     }
 }
@@ -69,13 +83,13 @@ static bool wait_for(struct weft_conn *conn, uint64_t now_ns)
     struct weft_drain *drain = &conn->worker->drain;
     if (conn->leaving)
         return false;
-    if (!conn->joined)
+    if (!weft__conn_joined(conn))
         return !conn->asked && now_ns < conn->accepted_ns + REQUEST_MS * WEFT_NS_PER_MS;
     bool late = now_ns >= drain->end_ns;
-    bool busy = weft__rpc_peer_in_flight(&conn->session.peer) > 0;
-    if (!late && (busy || now_ns < conn->told_ns + SETTLE_MS * WEFT_NS_PER_MS))
+    if (!late && (is_busy(conn) || now_ns < conn->told_ns + SETTLE_MS * WEFT_NS_PER_MS))
         return true;
-    drain->cut_off += weft__rpc_peer_cut_off(&conn->session.peer);
+    if (conn->outlet.session)
+        drain->cut_off += weft__rpc_peer_cut_off(peer_of(conn));
     conn->leaving = true;
     weft__transport_close(&conn->transport, WEFT_WS_CLOSE_GOING_AWAY,
                           WEFT_SLICE_LIT("shutting down"));

@@ -366,7 +366,7 @@ static bool refuse_when_tight(const struct http_request *request)
 static void accept_upgrade(const struct http_request *request,
                            const struct weft_ws_upgrade *upgrade)
 {
-    request->conn->wire = weft__session_wire(upgrade->protocol);
+    request->conn->outlet.wire = weft__session_wire(upgrade->protocol);
     if (weft__transport_accept(&request->conn->transport, upgrade, NULL, 0))
         weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
 }

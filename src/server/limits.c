@@ -140,8 +140,8 @@ uint64_t weft__limits_accepted(struct weft_limits *limits, uint64_t now_ns)
 
 /* The bytes that count as one peer: an IPv4 address, also inside IPv6, or an IPv6 /64, which is
  * what one subscriber gets. Returns their number; 0: no limit. */
-static uint8_t peer_bytes(const struct weft_limits *limits, const struct weft_address *peer,
-                          uint8_t ret_bytes[8])
+uint8_t weft__limits_address_key(const struct weft_limits *limits, const struct weft_address *peer,
+                                 uint8_t ret_bytes[8])
 {
     if (limits->set.max_per_address == UINT_MAX ||
         (!limits->loopback_counts && weft__address_is_loopback(peer)))
@@ -186,7 +186,7 @@ int weft__limits_address_enter(struct weft_limits *limits, const struct weft_add
                                struct weft_limits_address **ret_address)
 {
     uint8_t bytes[8];
-    struct weft_slice key = weft__slice(bytes, peer_bytes(limits, peer, bytes));
+    struct weft_slice key = weft__slice(bytes, weft__limits_address_key(limits, peer, bytes));
     if (!key.len) {
         *ret_address = NULL;
         return 0;

@@ -85,6 +85,10 @@ WEFT_MUST_USE int weft__limits_address_enter(struct weft_limits *limits,
                                              const struct weft_address *peer,
                                              struct weft_limits_address **ret_address);
 
+/* The bytes that stand for |peer| there; returns their number, 0 for a peer that has no limit. */
+uint8_t weft__limits_address_key(const struct weft_limits *limits, const struct weft_address *peer,
+                                 uint8_t ret_bytes[8]);
+
 /* NULL is allowed. */
 void weft__limits_address_leave(struct weft_limits *limits, struct weft_limits_address *address);
 

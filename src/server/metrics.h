@@ -51,6 +51,17 @@
       "Messages from other workers")                                                               \
     X(MESH_SPILLED, "weft_worker_messages_spilled_total", "counter",                               \
       "Messages that met a full ring between workers")                                             \
+    X(SESSIONS, "weft_sessions", "gauge", "Sessions that can be resumed")                          \
+    X(SESSIONS_WAITING, "weft_sessions_waiting", "gauge", "Of these, without a connection")        \
+    X(SESSION_LINKS, "weft_session_links", "gauge",                                                \
+      "Connections that serve a session of another worker")                                        \
+    X(SESSIONS_RESUMED, "weft_sessions_resumed_total", "counter", "Sessions taken up again")       \
+    X(SESSIONS_REFUSED, "weft_sessions_refused_total", "counter",                                  \
+      "Greetings for a session that could not be resumed")                                         \
+    X(SESSIONS_EXPIRED, "weft_sessions_expired_total", "counter",                                  \
+      "Sessions that waited in vain or had to go")                                                 \
+    X(REPLAYED, "weft_session_messages_replayed_total", "counter", "Messages sent again")          \
+    X(DUPLICATES, "weft_session_duplicates_total", "counter", "Frames that came again")            \
     X(GOAWAYS, "weft_goaways_total", "counter", "Sessions told that the server stops")             \
     X(PROXY_ERRORS, "weft_proxy_errors_total", "counter", "Connections without a PROXY header")    \
     X(CUT_OFF, "weft_calls_cut_off_total", "counter", "Calls ended because a drain ended")         \

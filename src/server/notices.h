@@ -34,6 +34,7 @@
     X(ACCEPTS, "max_accepts", WARN)                                                                \
     X(PROXIES, "trusted_proxies", WARN)                                                            \
     X(DESCRIPTORS, "descriptors", ERROR)                                                           \
+    X(WAITING, "waiting_sessions", WARN)                                                           \
     X(EVICTED, "evicted", WARN)                                                                    \
     X(MEMORY_CONNECT, "memory_connect", WARN)                                                      \
     X(MEMORY_DOCUMENT, "memory_document", WARN)                                                    \

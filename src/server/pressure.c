@@ -37,6 +37,9 @@ static void shed(struct weft_worker *worker, enum weft_memory_level level, uint6
 
 static void relieve(struct weft_worker *worker)
 {
+    /* Those whose clients are gone have the least to lose. */
+    size_t excess = weft__limits_excess(limits_of(worker), WEFT_MEMORY_TIGHT);
+    (void)weft__sessions_shed(worker, excess / worker->server->worker_count);
     weft__transport_set_trim(&worker->transports, 0);
     if (worker->memory >= WEFT_MEMORY_SCARCE)
         shed(worker, WEFT_MEMORY_SCARCE, 0);

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "io/clock.h"
 #include "io/crypto.h"
+#include "rpc/session.h"
 #include "server/worker.h"
 #include "store/memory/memory.h"
 #ifdef WEFT_HAVE_SQLITE
@@ -10,6 +11,7 @@
 #endif
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,6 +25,7 @@ enum {
     CALM_MS = 5000,   /* beyond the grace, for the steps of the drain */
     DRAIN_MS = 10000,
     RECONNECT_MS = 5000,
+    RESUME_MS = 120000,
     DAY_MS = 24 * 3600 * 1000,
     ALIVE_MS = 5000,     /* a loop beats once a second */
     STRINGS_MAX = 65536, /* bytes of copied option strings */
@@ -117,6 +120,17 @@ static int copy_operations(struct weft_server *server, char *ret_message, size_t
     return 0;
 }
 
+static void set_sessions(struct weft_server_sessions *own)
+{
+    if (!own->resume_ms)
+        own->resume_ms = RESUME_MS;
+    else if (own->resume_ms == UINT_MAX)
+        own->resume_ms = 0; /* none */
+    own->resume_ms = WEFT_MIN(own->resume_ms, (unsigned)DAY_MS);
+    if (!own->replay_bytes)
+        own->replay_bytes = WEFT_RPC_REPLAY_BYTES;
+}
+
 static int copy_options(struct weft_server *server, const struct weft_server_options *options,
                         char *ret_message, size_t message_size)
 {
@@ -128,6 +142,7 @@ static int copy_options(struct weft_server *server, const struct weft_server_opt
     own->data_folder = copy_string(server, own->data_folder);
     own->hosts = copy_strings(server, own->hosts);
     own->origins = copy_strings(server, own->origins);
+    set_sessions(&own->sessions);
     int err = copy_operations(server, ret_message, message_size);
     if (err)
         return err;
@@ -273,6 +288,7 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
         return err;
     const struct weft_crypto *crypto = weft__crypto_openssl();
     crypto->random(crypto->ctx, &server->hash_key, sizeof(server->hash_key));
+    weft__rpc_resume_key_init(&server->resume_key, crypto);
     err = make_limits(server, ret_message, message_size);
     if (!err)
         err = open_store(server, ret_message, message_size);

@@ -9,6 +9,7 @@
 #include "io/tls_context.h"
 #include "port/log.h"
 #include "port/store.h"
+#include "rpc/resume_token.h"
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/method_metrics.h"
@@ -37,6 +38,7 @@ struct weft_server {
     struct weft_origin_policy origins;
     struct weft_tls_context *tls; /* NULL: plain */
     struct weft_hash_key hash_key;
+    struct weft_rpc_resume_key resume_key;
     struct weft_store *store;
     struct weft_mesh *mesh;
     struct weft_worker **workers;

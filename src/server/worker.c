@@ -8,6 +8,7 @@
 #include "rpc/demo.h"
 #include "server/conn.h"
 #include "server/http_answer.h"
+#include "server/link.h"
 #include "transport/broadcast.h"
 
 #include <limits.h>
@@ -69,6 +70,14 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_MESH_SENT, mesh->sent);
     weft__metrics_set(m, WEFT_METRIC_MESH_RECEIVED, mesh->received);
     weft__metrics_set(m, WEFT_METRIC_MESH_SPILLED, mesh->spilled);
+    weft__metrics_set(m, WEFT_METRIC_SESSIONS, worker->sessions.table.count);
+    weft__metrics_set(m, WEFT_METRIC_SESSIONS_WAITING, worker->sessions.waiting_count);
+    weft__metrics_set(m, WEFT_METRIC_SESSION_LINKS, worker->near_links);
+    weft__metrics_set(m, WEFT_METRIC_SESSIONS_RESUMED, rpc->resumed);
+    weft__metrics_set(m, WEFT_METRIC_SESSIONS_REFUSED, worker->sessions.refused);
+    weft__metrics_set(m, WEFT_METRIC_SESSIONS_EXPIRED, worker->sessions.expired);
+    weft__metrics_set(m, WEFT_METRIC_REPLAYED, rpc->replayed);
+    weft__metrics_set(m, WEFT_METRIC_DUPLICATES, rpc->duplicates);
     weft__metrics_set(m, WEFT_METRIC_GOAWAYS, worker->drain.goaways);
     weft__metrics_set(m, WEFT_METRIC_PROXY_ERRORS, transport->proxy_errors);
     weft__metrics_set(m, WEFT_METRIC_CUT_OFF, worker->drain.cut_off);
@@ -83,6 +92,7 @@ static void end_of_tick(struct weft_loop_hook *hook)
 {
     struct weft_worker *worker = WEFT_CONTAINER_OF(hook, struct weft_worker, hook);
     weft__hub_flush(worker->hub);
+    weft__link_tick(worker);
     if (weft__mesh_flush(worker->port))
         weft__loop_again(worker->loop);
     weft__hub_deliver(worker->hub);
@@ -90,7 +100,8 @@ static void end_of_tick(struct weft_loop_hook *hook)
     publish(worker);
     if (worker->draining)
         atomic_store(&worker->quiet,
-                     worker->transports.stats.count == 0 && !weft__hub_busy(worker->hub));
+                     worker->transports.stats.count == 0 && worker->near_links == 0 &&
+                         weft__list_empty(&worker->far_links) && !weft__hub_busy(worker->hub));
 }
 
 /* While /readyz sends everybody away, nobody may write, which alone shows that the disk is well
@@ -175,6 +186,7 @@ static void drain(struct weft_task *task)
     for (unsigned i = 0; i < worker->listening; i++)
         weft__listener_close(&worker->listeners[i]);
     weft__drain_begin(worker);
+    (void)weft__sessions_shed(worker, SIZE_MAX);
 }
 
 static void hang_up(struct weft_task *task)
@@ -306,6 +318,8 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     worker->port = weft__mesh_port(server->mesh, index);
     worker->exec = (struct weft_exec){exec_post, worker};
     weft__notices_init(&worker->notices, &server->log);
+    weft__sessions_init(worker);
+    weft__list_init(&worker->far_links);
     weft__admission_init(worker);
     weft__pressure_init(worker);
     weft__rpc_registry_init(&worker->registry, server->alloc, server->hash_key);
@@ -344,6 +358,7 @@ void weft__worker_free(struct weft_worker *worker)
 {
     if (!worker)
         return;
+    weft__sessions_done(worker);
     weft__hub_free(worker->hub);
     if (worker->loop) {
         weft__loop_timer_stop(worker->loop, &worker->second);

@@ -22,6 +22,7 @@
 #include "server/notices.h"
 #include "server/pressure.h"
 #include "server/server_internal.h"
+#include "server/sessions.h"
 #include "transport/transport.h"
 
 #include <pthread.h>
@@ -50,6 +51,9 @@ struct weft_worker {
     struct weft_admission admission;
     struct weft_pressure pressure;
     struct weft_notices notices;
+    struct weft_sessions sessions;
+    struct weft_list far_links;    /* struct weft_link of sessions here; see link.h */
+    size_t near_links;             /* of connections here */
     enum weft_memory_level memory; /* of the server, as this worker sees it */
     struct weft_task drain_task;
     struct weft_task hang_up_task;
@@ -61,8 +65,7 @@ struct weft_worker {
     uint64_t refused;
     uint64_t http;
     uint64_t timeouts;
-    uint64_t sessions; /* for their names */
-    uint64_t seconds;  /* that |second| has fired */
+    uint64_t seconds; /* that |second| has fired */
 };
 
 /* A worker that does not run yet. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_UNAVAILABLE (the loop asked

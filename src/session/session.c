@@ -4,6 +4,7 @@
 
 #include "rpc/binary.h"
 #include "rpc/jsonrpc.h"
+#include "rpc/session.h"
 #include "ws/conn.h"
 
 const char *const weft__session_protocols[] = {"weft.v1.json", "weft.v1.pb", NULL};
@@ -31,6 +32,21 @@ static void peer_goaway(void *ctx, const struct weft_rpc_goaway *goaway)
     struct weft_session *session = ctx;
     if (session->events->goaway)
         session->events->goaway(session->events_ctx, goaway);
+}
+
+static void peer_resume(void *ctx, const struct weft_rpc_session_request *request,
+                        struct weft_rpc_welcome *welcome)
+{
+    struct weft_session *session = ctx;
+    if (session->events->resume)
+        session->events->resume(session->events_ctx, request, welcome);
+}
+
+static void peer_resume_failed(void *ctx, struct weft_slice reason)
+{
+    struct weft_session *session = ctx;
+    if (session->events->resume_failed)
+        session->events->resume_failed(session->events_ctx, reason);
 }
 
 static uint64_t wheel_now_ns(const struct weft_session *session)
@@ -69,6 +85,8 @@ void weft__session_init(struct weft_session *session, const struct weft_session_
         .send = peer_send,
         .failed = peer_failed,
         .goaway = peer_goaway,
+        .session = peer_resume,
+        .session_ended = peer_resume_failed,
     };
     *session = (struct weft_session){
         .events = options->events,
@@ -81,6 +99,7 @@ void weft__session_init(struct weft_session *session, const struct weft_session_
         .events = &peer_events,
         .events_ctx = session,
         .user = options->user,
+        .replay_bytes = options->replay_bytes,
     };
     weft__rpc_peer_init(&session->peer, options->env, &peer);
     weft__timer_init(&session->timer, timer_due);
@@ -90,6 +109,20 @@ void weft__session_done(struct weft_session *session)
 {
     weft__timer_stop(session->peer.env->wheel, &session->timer);
     weft__rpc_peer_done(&session->peer);
+}
+
+void weft__session_detach(struct weft_session *session)
+{
+    weft__timer_stop(session->peer.env->wheel, &session->timer);
+    session->watched = false;
+    weft__rpc_session_detach(&session->peer);
+}
+
+void weft__session_attach(struct weft_session *session, uint64_t now_ns)
+{
+    session->heard_ns = now_ns;
+    ++session->peer.env->counters.resumed;
+    weft__rpc_session_attach(&session->peer);
 }
 
 void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opcode,

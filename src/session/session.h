@@ -38,8 +38,11 @@ struct weft_session_events {
      * does not have (1003), a violation of the protocol (1008), no memory (1011), a peer that is
      * silent (1006: without a word). */
     void (*failed)(void *ctx, unsigned code, const char *reason);
-    /* Client: as in struct weft_rpc_peer_events. May be NULL. */
+    /* Each as in struct weft_rpc_peer_events, and may be NULL. */
     void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
+    void (*resume)(void *ctx, const struct weft_rpc_session_request *request,
+                   struct weft_rpc_welcome *welcome);
+    void (*resume_failed)(void *ctx, struct weft_slice reason);
 };
 
 struct weft_session {
@@ -59,13 +62,21 @@ struct weft_session_options {
     const char *name;                 /* server: of the session, told in the greeting; copied */
     const struct weft_session_events *events;
     void *events_ctx;
-    void *user; /* for handlers: weft__rpc_call_user */
+    void *user;          /* for handlers: weft__rpc_call_user */
+    size_t replay_bytes; /* client: as in struct weft_rpc_peer_options */
 };
 
 void weft__session_init(struct weft_session *session, const struct weft_session_options *options);
 
-/* The connection is gone. Not inside a callback of the session. */
+/* The connection is gone for good. Not inside a callback of the session. */
 void weft__session_done(struct weft_session *session);
+
+/* The connection is gone and another one may follow; only for a peer with a session
+ * (rpc/session.h). Not inside a callback of the session. */
+void weft__session_detach(struct weft_session *session);
+
+/* Server: another connection has taken its place, and its greeting was answered. */
+void weft__session_attach(struct weft_session *session, uint64_t now_ns);
 
 /* Takes one message. |now_ns| is the monotonic time. */
 void weft__session_receive(struct weft_session *session, enum weft_ws_opcode opcode,
