@@ -152,7 +152,7 @@ const struct config_setting config_settings[] = {
 
     {NAMES("resume-window", "session.resume_window", "RESUME_WINDOW"), FIELD(sessions.resume_ms),
      .value = "TIME", .type = CONFIG_DURATION, .fallback = "2m", .words = CONFIG_NONE, .min = 1,
-     .max = 24 * HOUR, .help = "a session waits so long for a client that was cut off"},
+     .max = (uint64_t)24 * HOUR, .help = "a session waits so long for a client that was cut off"},
     {NAMES("replay-bytes", "session.replay_bytes", "REPLAY_BYTES"), FIELD(sessions.replay_bytes),
      .value = "SIZE", .type = CONFIG_SIZE, .fallback = "256KiB", .min = 4 * KIB, .max = 1024 * MIB,
      .help = "kept of a session, at most, until its client has seen it"},

@@ -11,8 +11,11 @@
  * called in a callback. What a program starts on one thread happens in the order in which it was
  * started.
  *
- * A lost connection is not made again: what is under way ends, |closed| of the options tells, and
- * the program connects anew. Since: 0.1.
+ * A lost connection is made again when the options say |reconnect|: calls and what was called for
+ * go on where they were (docs/protocol/sessions.md), calls may be made meanwhile, and |status|
+ * tells. Without, what is under way ends, |closed| tells, and the program connects anew. Documents
+ * are closed with the connection in either case (`connection`) and opened again by the program.
+ * Since: 0.1.
  */
 #ifndef WEFT_CLIENT_H
 #define WEFT_CLIENT_H
@@ -62,6 +65,15 @@ enum weft_client_deflate {
                                          keeps memory for it */
 };
 
+/* What |status| of the options tells. */
+enum weft_client_status {
+    WEFT_CLIENT_CONNECTED = 1,    /* again */
+    WEFT_CLIENT_RECONNECTING = 2, /* the connection is lost, another one will be made */
+    /* The server does not know the session any more, which is the |reason| ("expired", "unknown"
+     * …): calls that were under way have ended `unavailable`. CONNECTED follows. */
+    WEFT_CLIENT_SESSION_LOST = 3
+};
+
 /* What a client is made with. Strings and |handlers| are copied by weft_client_connect. */
 struct weft_client_options {
     size_t struct_size;          /* set by weft_client_options_init */
@@ -94,10 +106,24 @@ struct weft_client_options {
      * everything. For tests on one machine alone. */
     int insecure_accept_any_certificate;
     int deflate; /* enum weft_client_deflate */
+    /* Not 0: a connection that is lost is made again, until weft_client_close, after random times
+     * that grow from up to |reconnect_min_ms| to up to |reconnect_max_ms|, or when a server that
+     * stops has asked for it. |closed| is only called when another client took over the session
+     * (4001). */
+    int reconnect;
+    uint32_t reconnect_min_ms; /* > 0 */
+    uint32_t reconnect_max_ms; /* at least the former */
+    size_t replay_bytes;       /* kept of what the server has not acknowledged; 0: no session */
+    /* More servers with the same sessions, as |url|, at most 7; NULL-terminated, or NULL. One that
+     * fails three times in a row is left alone for a while. Names are looked up once. */
+    const char *const *more_urls;
+    /* With |reconnect|: enum weft_client_status, the close code and the reason of RECONNECTING.
+     * **Lifetime:** |reason| until it returns. Gets |closed_ctx|. May be NULL. */
+    void (*status)(void *ctx, int status, unsigned code, const char *reason);
 };
 
 /* Sets the defaults: ws://127.0.0.1:8080/ws, 5 s to connect, 30 s for a call, 16 MiB, loop AUTO,
- * no compression. */
+ * no compression, no reconnecting; with it 500 ms to 30 s, and 256 KiB. */
 WEFT_API void weft_client_options_init(struct weft_client_options *options);
 
 /*
@@ -124,7 +150,7 @@ WEFT_API WEFT_MUST_USE int weft_client_connect(const struct weft_client_options 
  */
 WEFT_API void weft_client_close(struct weft_client *client);
 
-/* Not 0 while the connection lasts. */
+/* Not 0 while there is a connection. */
 WEFT_API int weft_client_is_open(const struct weft_client *client);
 
 /* ---- Calls ---- */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connecting, the client's thread, and what its transport and session report. */
+/* Making a client, its thread, and its end. */
 #include "client/client_internal.h"
 
 #include "base/assert.h"
-#include "base/utf8.h"
 #include "io/clock.h"
 #include "io/crypto.h"
 
@@ -11,28 +10,11 @@
 #include <stdio.h>
 
 enum {
-    CLOSE_MS = 1000, /* for the closing handshake */
-    CONNECT_TIMEOUT_MS = 5000,
-    CALL_TIMEOUT_MS = 30000,
-    MAX_MESSAGE = 16 * 1024 * 1024,
+    CLOSE_MS = 1000,            /* for the closing handshake */
     SERVER_LIMIT = 1024 * 1024, /* unless the greeting says otherwise */
     STRINGS_MAX = 1024 * 1024,
-    HANDLERS_MAX = 1024,
     RECV_BUFFERS = 16, /* io_uring; there is one connection */
 };
-
-void weft_client_options_init(struct weft_client_options *options)
-{
-    *options = (struct weft_client_options){
-        .struct_size = sizeof(*options),
-        .url = "ws://127.0.0.1:8080/ws",
-        .name = "weft-c",
-        .version = "",
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .call_timeout_ms = CALL_TIMEOUT_MS,
-        .max_message = MAX_MESSAGE,
-    };
-}
 
 bool weft__client_on_loop(const struct weft_client *client)
 {
@@ -44,226 +26,18 @@ int weft_client_is_open(const struct weft_client *client)
     return atomic_load(&client->open);
 }
 
-void weft__client_fail(struct weft_client *client, const char *reason)
-{
-    weft__transport_close(&client->transport, WEFT_WS_CLOSE_PROTOCOL, weft__slice_str(reason));
-}
-
-/* ---- The result of connecting ---- */
-
-/* Tells weft_client_connect, once. */
-static void tell_connected(struct weft_client *client, int err, const char *message)
-{
-    if (client->has_result)
-        return;
-    client->has_result = true;
-    client->connect_err = err;
-    client->was_open = err == 0;
-    snprintf(client->connect_message, sizeof(client->connect_message), "%s", message);
-    weft__loop_timer_stop(client->loop, &client->deadline);
-    weft__client_wait_tell(&client->connected);
-}
-
-static void tell_not_connected(struct weft_client *client)
-{
-    char message[WEFT_CLIENT_MESSAGE_SIZE];
-    int err = client->timed_out ? WEFT_ERR_TIMEOUT : client->transport.err;
-    const char *url = client->options.url;
-    if (!err)
-        err = WEFT_ERR_CLOSED;
-    if (err == WEFT_ERR_HANDSHAKE && client->transport.status)
-        snprintf(message, sizeof(message), "%s answered with HTTP status %d", url,
-                 client->transport.status);
-    else if (err == WEFT_ERR_TLS && client->dial.failure[0])
-        snprintf(message, sizeof(message), "cannot connect to %s: %s", url, client->dial.failure);
-    else if (err == WEFT_ERR_UNAVAILABLE)
-        snprintf(message, sizeof(message), "cannot connect to %s: nobody answers there", url);
-    else
-        snprintf(message, sizeof(message), "cannot connect to %s: %s", url, weft_err_message(err));
-    tell_connected(client, err, message);
-}
-
-static void deadline_due(struct weft_timer *timer)
-{
-    struct weft_client *client = WEFT_CONTAINER_OF(timer, struct weft_client, deadline);
-    client->timed_out = true;
-    weft__transport_abort(&client->transport, WEFT_ERR_TIMEOUT);
-}
-
-static void greeted(void *ctx, const struct weft_rpc_answer *answer)
-{
-    struct weft_client *client = ctx;
-    uint64_t limit;
-    char message[WEFT_CLIENT_MESSAGE_SIZE];
-    if (!answer->result) {
-        snprintf(message, sizeof(message), "%s refused the greeting: %.*s", client->options.url,
-                 (int)WEFT_MIN(answer->error.message.len, (size_t)160),
-                 (const char *)answer->error.message.ptr);
-        /* When the connection broke, its own end says more. */
-        if (client->state == WEFT_CLIENT_GREETING) {
-            tell_connected(client, WEFT_ERR_HANDSHAKE, message);
-            weft__transport_close(&client->transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
-        }
-        return;
-    }
-    const struct weft_json *limits = weft__json_get(answer->result, "limits");
-    if (weft__json_u53(weft__json_get(limits, "message_bytes"), &limit))
-        atomic_store(&client->server_limit, (size_t)limit);
-    client->state = WEFT_CLIENT_OPEN;
-    atomic_store(&client->open, true);
-    tell_connected(client, 0, "");
-}
-
-/* ---- Session ---- */
-
-static void session_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
-{
-    struct weft_client *client = ctx;
-    (void)lane;
-    /* A send that fails has ended the connection, and on_end follows. */
-    int err = weft__transport_send(&client->transport, WEFT_WS_OPCODE_TEXT, message);
-    (void)err;
-}
-
-static void session_failed(void *ctx, unsigned code, const char *reason)
-{
-    struct weft_client *client = ctx;
-    if (code == WEFT_WS_CLOSE_ABNORMAL)
-        weft__transport_abort(&client->transport, WEFT_ERR_TIMEOUT);
-    else
-        weft__transport_close(&client->transport, code, weft__slice_str(reason));
-}
-
-/* The server stops: it would refuse what is called from now on, or not even answer. */
-static void session_goaway(void *ctx, const struct weft_rpc_goaway *goaway)
-{
-    struct weft_client *client = ctx;
-    if (client->leaving)
-        return;
-    client->leaving = true;
-    if (client->was_open && !client->closing && client->options.goaway)
-        client->options.goaway(client->options.closed_ctx, goaway->grace_ms,
-                               goaway->reconnect_after_ms);
-}
-
-/* ---- Transport ---- */
-
-static struct weft_client *client_of(struct weft_transport *transport)
-{
-    return WEFT_CONTAINER_OF(transport, struct weft_client, transport);
-}
-
-static void on_open(struct weft_transport *transport)
-{
-    static const struct weft_session_events events = {
-        .send = session_send, .failed = session_failed, .goaway = session_goaway};
-    struct weft_client *client = client_of(transport);
-    const struct weft_session_options options = {
-        .env = &client->env, .events = &events, .events_ctx = client, .user = client};
-    weft__session_init(&client->session, &options);
-    client->state = WEFT_CLIENT_GREETING;
-    if (!transport->protocol.len) {
-        tell_connected(client, WEFT_ERR_HANDSHAKE, "this server does not speak weft.v1.json");
-        weft__transport_close(transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
-        return;
-    }
-    int err =
-        weft__rpc_peer_greet(&client->session.peer, client->options.name, client->options.version,
-                             greeted, client, weft__loop_now_ns(client->loop));
-    if (err) {
-        tell_connected(client, err, weft_err_message(err));
-        weft__transport_close(transport, WEFT_WS_CLOSE_INTERNAL, weft__slice(NULL, 0));
-    }
-}
-
-static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
-                       struct weft_slice data)
-{
-    struct weft_client *client = client_of(transport);
-    weft__session_receive(&client->session, opcode, data, weft__loop_now_ns(client->loop));
-}
-
-static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
-{
-    struct weft_client *client = client_of(transport);
-    char text[WEFT_WS_REASON_MAX + 1] = "";
-    atomic_store(&client->open, false);
-    client->state = WEFT_CLIENT_OVER;
-    weft__session_done(&client->session);
-    weft__client_docs_end(client, "connection");
-    weft__mem_copy(text, reason.ptr, WEFT_MIN(reason.len, sizeof(text) - 1));
-    if (client->was_open && !client->closing && client->options.closed)
-        client->options.closed(client->options.closed_ctx, code, text);
-}
-
-static const struct weft_transport_callbacks transport_callbacks;
-
-/* Connects to the next address. False when there is none. */
-static bool dial_next(struct weft_client *client)
-{
-    while (client->next_address < client->address_count) {
-        const struct weft_address *address = &client->addresses[client->next_address++];
-        client->request = (struct weft_ws_request){
-            .host = weft__slice_str(client->url.authority),
-            .target = weft__slice_str(client->url.target),
-            .protocols = &client->protocol,
-            .protocol_count = 1,
-        };
-        client->transport.err =
-            weft__transport_dial(&client->transport, &client->transports, address, &client->request,
-                                 &client->dial, &transport_callbacks);
-        if (!client->transport.err) {
-            client->dialed = true;
-            client->state = WEFT_CLIENT_DIALING;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void on_closed(struct weft_transport *transport)
-{
-    struct weft_client *client = client_of(transport);
-    bool dialing = client->state == WEFT_CLIENT_DIALING;
-    client->dialed = false;
-    if (client->closing) {
-        weft__loop_stop(client->loop);
-        return;
-    }
-    /* A name may have addresses where nobody listens, IPv6 beside IPv4. */
-    if (dialing && !client->timed_out && transport->status == 0 &&
-        transport->err != WEFT_ERR_HANDSHAKE && transport->err != WEFT_ERR_TLS) {
-        int err = transport->err;
-        if (dial_next(client))
-            return;
-        transport->err = err;
-    }
-    client->state = WEFT_CLIENT_OVER;
-    tell_not_connected(client);
-}
-
-static const struct weft_transport_callbacks transport_callbacks = {
-    .on_open = on_open, .on_message = on_message, .on_end = on_end, .on_closed = on_closed};
-
 /* ---- The thread ---- */
 
 static void start(struct weft_task *task)
 {
     struct weft_client *client = WEFT_CONTAINER_OF(task, struct weft_client, start_task);
-    weft__loop_timer_start(client->loop, &client->deadline, client->options.connect_timeout_ms);
-    if (!dial_next(client))
-        tell_not_connected(client);
+    weft__client_dial_first(client);
 }
 
 static void begin_close(struct weft_task *task)
 {
     struct weft_client *client = WEFT_CONTAINER_OF(task, struct weft_client, close_task);
-    client->closing = true;
-    weft__loop_timer_stop(client->loop, &client->deadline);
-    if (client->dialed)
-        weft__transport_close(&client->transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
-    else
-        weft__loop_stop(client->loop);
+    weft__client_connection_close(client);
 }
 
 /* Frees what belongs to the loop's thread. */
@@ -351,79 +125,41 @@ static int register_handlers(struct weft_client *client)
     return err;
 }
 
-static const char *copy_string(struct weft_client *client, const char *string)
+/* Takes the URL of server |index| apart and looks its host up. */
+static int find_server(struct weft_client *client, size_t index, char *ret_message, size_t size)
 {
-    return weft__arena_copy(&client->strings, string ? string : "", string ? strlen(string) : 0);
-}
-
-static int copy_handlers(struct weft_client *client)
-{
-    struct weft_client_options *own = &client->options;
-    if (own->handler_count > HANDLERS_MAX)
-        return WEFT_ERR_USAGE;
-    struct weft_client_handler *copy =
-        weft__arena_alloc_array(&client->strings, own->handler_count, sizeof(*copy));
-    if (!copy)
-        return WEFT_ERR_NOMEM;
-    for (size_t i = 0; i < own->handler_count; i++) {
-        copy[i] = own->handlers[i];
-        if (!copy[i].method || !copy[i].notify)
-            return WEFT_ERR_USAGE;
-        copy[i].method = copy_string(client, copy[i].method);
-        if (!copy[i].method)
-            return WEFT_ERR_NOMEM;
-    }
-    own->handlers = copy;
-    return 0;
-}
-
-/* The files of TLS, which may be absent. */
-static bool copy_files(struct weft_client *client)
-{
-    struct weft_client_options *own = &client->options;
-    const char **files[] = {&own->ca_file, &own->cert_file, &own->key_file};
-    for (size_t i = 0; i < WEFT_ARRAY_LEN(files); i++) {
-        if (*files[i] && !(*files[i] = copy_string(client, *files[i])))
-            return false;
-    }
-    return true;
-}
-
-static int copy_options(struct weft_client *client, const struct weft_client_options *options)
-{
-    struct weft_client_options *own = &client->options;
-    weft_client_options_init(own);
-    memcpy(own, options, WEFT_MIN(options->struct_size, sizeof(*own)));
-    if (!own->url || !own->connect_timeout_ms || !own->call_timeout_ms || !own->max_message ||
-        own->loop < WEFT_CLIENT_LOOP_AUTO || own->loop > WEFT_CLIENT_LOOP_URING ||
-        own->deflate < WEFT_CLIENT_DEFLATE_OFF || own->deflate > WEFT_CLIENT_DEFLATE_TAKEOVER)
-        return WEFT_ERR_USAGE;
-    own->url = copy_string(client, own->url);
-    own->name = copy_string(client, own->name);
-    own->version = copy_string(client, own->version);
-    if (!own->url || !own->name || !own->version || !copy_files(client))
-        return WEFT_ERR_NOMEM;
-    if (!weft__utf8_valid((const uint8_t *)own->name, strlen(own->name)) ||
-        !weft__utf8_valid((const uint8_t *)own->version, strlen(own->version)))
-        return WEFT_ERR_UTF8;
-    return copy_handlers(client);
-}
-
-/* Takes the URL apart and looks its host up. */
-static int find_server(struct weft_client *client, char *ret_message, size_t size)
-{
-    const char *url = client->options.url;
-    if (weft__url_parse(url, &client->url)) {
-        snprintf(ret_message, size, "%s is no URL of a WebSocket (ws://HOST:PORT/ws)", url);
+    struct weft_client_server *server = &client->servers[index];
+    struct weft_address addresses[WEFT_CLIENT_ADDRESSES_MAX];
+    if (weft__url_parse(server->text, &server->url)) {
+        snprintf(ret_message, size, "%s is no URL of a WebSocket (ws://HOST:PORT/ws)",
+                 server->text);
         return WEFT_ERR_USAGE;
     }
-    int count = weft__url_resolve(&client->url, WEFT_CLIENT_ADDRESSES_MAX, client->addresses);
+    if (server->url.secure != client->servers[0].url.secure) {
+        snprintf(ret_message, size, "either all servers are reached by wss or none");
+        return WEFT_ERR_USAGE;
+    }
+    int count = weft__url_resolve(&server->url, WEFT_CLIENT_ADDRESSES_MAX, addresses);
     if (count < 0) {
-        snprintf(ret_message, size, "cannot find the host %s", client->url.host);
+        snprintf(ret_message, size, "cannot find the host %s", server->url.host);
         return count;
     }
-    client->address_count = count;
+    for (int i = 0; i < count; i++)
+        client->targets[client->target_count++] =
+            (struct weft_client_target){.address = addresses[i], .server = index};
     return 0;
+}
+
+/* A server whose name nobody knows is done without, as long as there is another one. */
+static int find_servers(struct weft_client *client, char *ret_message, size_t size)
+{
+    int err = 0;
+    for (size_t i = 0; i < client->server_count; i++) {
+        err = find_server(client, i, ret_message, size);
+        if (err && err != WEFT_ERR_NOT_FOUND && err != WEFT_ERR_UNAVAILABLE)
+            return err;
+    }
+    return client->target_count ? 0 : err;
 }
 
 /* What wss needs. */
@@ -443,8 +179,9 @@ static int make_tls(struct weft_client *client, char *ret_message, size_t size)
         snprintf(ret_message, size, "a certificate and its key belong together");
         return WEFT_ERR_USAGE;
     }
-    return client->url.secure ? weft__tls_context_new(&options, &client->tls, ret_message, size)
-                              : 0;
+    return client->servers[0].url.secure
+               ? weft__tls_context_new(&options, &client->tls, ret_message, size)
+               : 0;
 }
 
 static int make_loop(struct weft_client *client)
@@ -479,10 +216,9 @@ static int loop_init(struct weft_client *client)
     client->env.text_is_utf8 = true;
     weft__arena_init(&client->scratch, client->alloc, SIZE_MAX);
     weft__list_init(&client->docs);
-    weft__timer_init(&client->deadline, deadline_due);
+    weft__client_connection_init(client);
     weft__task_init(&client->start_task, start);
     weft__task_init(&client->close_task, begin_close);
-    client->protocol = weft__slice_str(weft__session_protocols[0]);
     int err = register_handlers(client);
     if (!err)
         err = start_thread(client);
@@ -504,9 +240,9 @@ static void client_free(struct weft_client *client)
 static int client_init(struct weft_client *client, const struct weft_client_options *options,
                        char *ret_message, size_t size)
 {
-    int err = copy_options(client, options);
+    int err = weft__client_copy_options(client, options);
     if (!err)
-        err = find_server(client, ret_message, size);
+        err = find_servers(client, ret_message, size);
     if (!err)
         err = make_tls(client, ret_message, size);
     if (!err) {

@@ -9,6 +9,7 @@
 #ifndef WEFT_CLIENT_CLIENT_INTERNAL_H
 #define WEFT_CLIENT_CLIENT_INTERNAL_H
 
+#include "client/reconnect.h"
 #include "client/wait.h"
 #include "io/loop.h"
 #include "io/url.h"
@@ -19,7 +20,24 @@
 #include <stdatomic.h>
 #include <weft/client.h>
 
-enum { WEFT_CLIENT_ADDRESSES_MAX = 4, WEFT_CLIENT_MESSAGE_SIZE = 512 };
+enum {
+    WEFT_CLIENT_URLS_MAX = 8,
+    WEFT_CLIENT_ADDRESSES_MAX = 4, /* of one host */
+    WEFT_CLIENT_MESSAGE_SIZE = 512,
+};
+
+_Static_assert(WEFT_CLIENT_URLS_MAX *WEFT_CLIENT_ADDRESSES_MAX <= WEFT_RECONNECT_ADDRESSES_MAX,
+               "every address has its circuit breaker");
+
+struct weft_client_server {
+    const char *text; /* the URL */
+    struct weft_url url;
+};
+
+struct weft_client_target {
+    struct weft_address address;
+    size_t server; /* index */
+};
 
 /* Where the connection is. */
 enum weft_client_state {
@@ -35,27 +53,35 @@ struct weft_client {
     const struct weft_alloc *alloc;
     struct weft_arena strings; /* what the options point to */
     struct weft_client_options options;
-    struct weft_url url;
-    struct weft_address addresses[WEFT_CLIENT_ADDRESSES_MAX];
-    int address_count;
+    struct weft_client_server *servers;
+    size_t server_count;
+    struct weft_client_target targets[WEFT_RECONNECT_ADDRESSES_MAX];
+    int target_count;
     struct weft_slice protocol;
     struct weft_tls_context *tls; /* NULL: ws */
     pthread_t thread;
     struct weft_loop *loop;
 
     /* Any thread. */
-    atomic_bool open;
+    atomic_bool open;      /* there is a connection */
+    atomic_bool accepting; /* calls are taken: it is open, or the session waits for the next one */
     atomic_size_t server_limit; /* bytes of a message that the server takes */
 
     /* The loop's thread. */
     enum weft_client_state state;
-    bool dialed;     /* |transport| is between dial and on_closed */
-    bool closing;    /* weft_client_close was called */
-    bool was_open;   /* weft_client_connect succeeded */
-    bool leaving;    /* the server announced the end */
-    bool timed_out;  /* |deadline| fired */
-    bool has_result; /* |connected| was told */
-    int next_address;
+    bool dialed;           /* |transport| is between dial and on_closed */
+    bool closing;          /* weft_client_close was called */
+    bool was_open;         /* weft_client_connect succeeded */
+    bool leaving;          /* the server announced the end … */
+    uint32_t come_back_ms; /* … and asked for so much patience */
+    bool timed_out;        /* |deadline| fired */
+    bool has_result;       /* |connected| was told */
+    bool retry;            /* another connection follows */
+    bool session_live;     /* |session| exists */
+    int tried;             /* addresses, for the first connection */
+    int target;            /* of the present connection */
+    struct weft_reconnect reconnect;
+    struct weft_timer retry_timer;
     struct weft_transport_set transports;
     struct weft_transport transport;
     struct weft_transport_dial dial;
@@ -80,6 +106,23 @@ bool weft__client_on_loop(const struct weft_client *client);
 
 /* Ends the connection because the server broke a rule. */
 void weft__client_fail(struct weft_client *client, const char *reason);
+
+/* ---- options.c ---- */
+
+/* Copies and checks |options|. **Errors:** WEFT_ERR_USAGE, WEFT_ERR_UTF8, WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__client_copy_options(struct weft_client *client,
+                                            const struct weft_client_options *options);
+
+/* ---- connection.c ---- */
+
+/* Nothing is dialled yet; the addresses are known. */
+void weft__client_connection_init(struct weft_client *client);
+
+/* Begins to connect; client->connected tells. */
+void weft__client_dial_first(struct weft_client *client);
+
+/* Ends everything; the loop stops when that is done. */
+void weft__client_connection_close(struct weft_client *client);
 
 /* ---- request.c ---- */
 

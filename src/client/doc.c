@@ -158,7 +158,13 @@ static void open_done(struct weft_client_request *request, const struct weft_rpc
     struct weft_client_doc *doc = open->doc;
     struct weft_rpc_answer local;
     int err = from->result ? read_state(doc, from->result) : 0;
-    if (err) {
+    if (from->result && atomic_load(&doc->ended)) {
+        /* The session has brought the answer over a cut, which has ended the subscription. */
+        err = WEFT_ERR_CLOSED;
+        local = weft__client_local_answer(WEFT_STATUS_UNAVAILABLE, "weft.client.cut",
+                                          "the connection was cut meanwhile");
+        from = &local;
+    } else if (err) {
         local = weft__client_local_answer(weft_status_from_err(err), "weft.client.open_failed",
                                           weft_err_message(err));
         from = &local;

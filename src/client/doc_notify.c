@@ -149,7 +149,8 @@ static void on_presence(struct weft_client_doc *doc, const struct weft_json *par
 
 void weft__client_doc_end(struct weft_client_doc *doc, const char *reason)
 {
-    if (atomic_exchange(&doc->ended, true))
+    /* Of one that is being opened, its answer tells. */
+    if (atomic_exchange(&doc->ended, true) || doc->opening)
         return;
     weft__client_doc_enter(doc);
     if (doc->callbacks.closed)

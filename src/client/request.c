@@ -55,11 +55,11 @@ static void run_call(struct weft_client_request *request)
     };
     struct weft_rpc_answer answer = weft__client_local_answer(
         WEFT_STATUS_UNAVAILABLE, "weft.client.closed", "the connection is closed");
-    if (client->state == WEFT_CLIENT_OPEN && client->leaving)
+    bool accepting = atomic_load(&client->accepting);
+    if (accepting && client->leaving)
         answer = weft__client_local_answer(WEFT_STATUS_UNAVAILABLE, "weft.draining",
                                            "the server is shutting down");
-    else if (client->state == WEFT_CLIENT_OPEN &&
-             (!request->admit || request->admit(request, &answer))) {
+    else if (accepting && (!request->admit || request->admit(request, &answer))) {
         int err = weft__rpc_peer_call(&client->session.peer, &options,
                                       weft__loop_now_ns(client->loop), NULL);
         if (!err)
@@ -73,12 +73,11 @@ static void run_notification(struct weft_client_request *request)
 {
     struct weft_client *client = request->client;
     int err = 0;
-    if (client->state == WEFT_CLIENT_OPEN)
+    if (atomic_load(&client->accepting))
         err = weft__rpc_peer_notify(&client->session.peer, method_of(request), params_of(request));
     /* A notification that cannot be sent would be a silent hole. */
     if (err)
-        weft__transport_close(&client->transport, WEFT_WS_CLOSE_INTERNAL,
-                              weft__slice_str(weft_err_message(err)));
+        weft__client_fail(client, weft_err_message(err));
     weft__client_request_done(request);
     weft__mem_free(client->alloc, request, request->size);
 }
@@ -100,7 +99,7 @@ int weft__client_request_start(struct weft_client_request *request)
     int err = weft__bytes_error(&request->text);
     if (err)
         return err;
-    if (!atomic_load(&client->open))
+    if (!atomic_load(&client->accepting))
         return WEFT_ERR_CLOSED;
     /* The server would end the connection for a message over its limit. */
     if (request->text.len + ENVELOPE_MAX > atomic_load(&client->server_limit))
