@@ -47,9 +47,9 @@ int weft_cmd_call(int argc, char **argv)
         return args_fail(&command, "METHOD is empty");
     if (params && !check_params(&args, params))
         return ARGS_USAGE;
-    struct weft_client_answer *answer = remote_call(&args, args.rest[0], params, &status);
+    struct weft_answer *answer = remote_call(&args, args.rest[0], params, &status);
     if (answer)
         status = remote_print(&args, answer->result, answer->result_len, true);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     return status;
 }

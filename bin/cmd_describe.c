@@ -27,7 +27,7 @@ static void append_method(struct weft_bytes *out, const struct weft_json *method
 }
 
 /* The methods of an OpenRPC document as lines. */
-static int print_list(const struct args *args, const struct weft_client_answer *answer)
+static int print_list(const struct args *args, const struct weft_answer *answer)
 {
     struct weft_arena arena;
     struct weft_bytes out;
@@ -68,11 +68,11 @@ int weft_cmd_describe(int argc, char **argv)
     int status = args_parse(&args, argc, argv, &command);
     if (status >= 0)
         return status;
-    struct weft_client_answer *answer = remote_call(&args, "rpc.discover", NULL, &status);
+    struct weft_answer *answer = remote_call(&args, "rpc.discover", NULL, &status);
     if (answer)
         status = args_has(&args, "json")
                      ? remote_print(&args, answer->result, answer->result_len, true)
                      : print_list(&args, answer);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     return status;
 }

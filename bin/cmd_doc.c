@@ -22,7 +22,7 @@ static int write_params(struct weft_bytes *out, const char *name)
 }
 
 /* Prints the content of a document: text as it is, byte for byte; other types as JSON. */
-static int print_snapshot(const struct args *args, const struct weft_client_answer *answer)
+static int print_snapshot(const struct args *args, const struct weft_answer *answer)
 {
     struct weft_arena arena;
     const struct weft_json *result;
@@ -47,7 +47,7 @@ static int print_snapshot(const struct args *args, const struct weft_client_answ
 static int doc_cat(const struct args *args, const char *name)
 {
     struct weft_bytes params;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     int status = 0;
     weft__bytes_init(&params, weft_alloc_default(), SIZE_MAX);
     if (write_params(&params, name))
@@ -56,7 +56,7 @@ static int doc_cat(const struct args *args, const char *name)
         answer = remote_call(args, "doc.fetch", (const char *)params.ptr, &status);
     if (answer)
         status = print_snapshot(args, answer);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft__bytes_done(&params);
     return status;
 }

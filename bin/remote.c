@@ -23,7 +23,7 @@ static void print_foreign(struct weft_slice text)
 }
 
 /* "  doc is required": each parameter that is wrong on a line of its own. */
-static void tell_violations(const struct weft_client_answer *answer)
+static void tell_violations(const struct weft_answer *answer)
 {
     struct weft_arena arena;
     const struct weft_json *data = NULL;
@@ -42,7 +42,7 @@ static void tell_violations(const struct weft_client_answer *answer)
 }
 
 /* "weft call: not_found (-32005): no such document (weft.doc.unknown)" */
-static void tell_error(const struct args *args, const struct weft_client_answer *answer)
+static void tell_error(const struct args *args, const struct weft_answer *answer)
 {
     const char *name = weft_status_name(answer->status);
     fprintf(stderr, "weft %s: %s (%d)", args->command->name, name,
@@ -60,12 +60,12 @@ static void tell_error(const struct args *args, const struct weft_client_answer 
     tell_violations(answer);
 }
 
-struct weft_client_answer *remote_call(const struct args *args, const char *method,
+struct weft_answer *remote_call(const struct args *args, const char *method,
                                        const char *params, int *ret_status)
 {
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     unsigned long long timeout_ms;
     char message[MESSAGE_SIZE];
     *ret_status = ARGS_USAGE;
@@ -99,7 +99,7 @@ struct weft_client_answer *remote_call(const struct args *args, const char *meth
         tell_error(args, answer);
     weft_client_close(client);
     if (answer && answer->status) {
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
         answer = NULL;
     }
     if (answer)

@@ -18,10 +18,10 @@
 
 /*
  * Connects, calls |method| with |params| (JSON or NULL), and disconnects. Returns the answer, which
- * is a result; weft_client_answer_free. NULL when something failed, which was reported;
+ * is a result; weft_answer_free. NULL when something failed, which was reported;
  * |*ret_status| is the exit status then.
  */
-struct weft_client_answer *remote_call(const struct args *args, const char *method,
+struct weft_answer *remote_call(const struct args *args, const char *method,
                                        const char *params, int *ret_status);
 
 /* Writes |len| bytes to standard output, and a newline if |newline|. Returns the exit status. */

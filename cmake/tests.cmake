@@ -36,7 +36,7 @@ set_target_properties(no_uring PROPERTIES
 target_link_libraries(no_uring PRIVATE weft_flags)
 
 add_custom_target(tests)
-add_dependencies(tests uring_probe no_uring)
+add_dependencies(tests uring_probe no_uring examples)
 if(TARGET weft)
     add_dependencies(tests weft)
 endif()

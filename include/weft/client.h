@@ -25,6 +25,7 @@
 #include <weft/alloc.h>
 #include <weft/err.h>
 #include <weft/export.h>
+#include <weft/rpc.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -120,6 +121,10 @@ struct weft_client_options {
     /* With |reconnect|: enum weft_client_status, the close code and the reason of RECONNECTING.
      * **Lifetime:** |reason| until it returns. Gets |closed_ctx|. May be NULL. */
     void (*status)(void *ctx, int status, unsigned code, const char *reason);
+    /* Methods that the server may call; copied, but for what |ctx| points to. */
+    const struct weft_method *methods;
+    size_t method_count;
+    unsigned pool_threads; /* for methods with WEFT_METHOD_BLOCKING; 0: 1 */
 };
 
 /* Sets the defaults: ws://127.0.0.1:8080/ws, 5 s to connect, 30 s for a call, 16 MiB, loop AUTO,
@@ -155,35 +160,6 @@ WEFT_API int weft_client_is_open(const struct weft_client *client);
 
 /* ---- Calls ---- */
 
-/* Whether a method ran that was answered with an error. Only NO may be tried again as it is. */
-enum weft_client_executed {
-    WEFT_CLIENT_EXECUTED_UNKNOWN = 0,
-    WEFT_CLIENT_EXECUTED_NO = 1,
-    WEFT_CLIENT_EXECUTED_YES = 2
-};
-
-/*
- * How a call ended: with a result, or with a status that is not 0. A call that ends on this side
- * has one, too: `deadline_exceeded` when its time was over, `unavailable` when the connection is.
- * Made by the library alone; it may grow at its end. Strings end with a zero byte and are never
- * NULL but for |result|.
- */
-struct weft_client_answer {
-    int status;              /* enum weft_status; 0: a result */
-    const char *result;      /* JSON; NULL for an error */
-    size_t result_len;       /* bytes of |result| */
-    const char *message;     /* for people; "" when there is none */
-    const char *reason;      /* stable detail to branch on, "weft.doc.seq_gap"; "" when none */
-    const char *data;        /* all the error says about itself, JSON; "" when it says nothing */
-    size_t data_len;         /* bytes of |data| */
-    int executed;            /* enum weft_client_executed */
-    int retryable;           /* not 0: the server thinks it may work later */
-    uint64_t retry_after_ms; /* 0: no hint */
-};
-
-/* Called exactly once for each call that was started. **Lifetime:** |answer| until it returns. */
-typedef void weft_client_answer_fn(void *ctx, const struct weft_client_answer *answer);
-
 /*
  * Calls |method| with |params|, a JSON array or object, or NULL for none. |timeout_ms| 0 is
  * call_timeout_ms of the options. |answer| may be NULL. Strings are copied.
@@ -193,24 +169,26 @@ typedef void weft_client_answer_fn(void *ctx, const struct weft_client_answer *a
  */
 WEFT_API WEFT_MUST_USE int weft_client_call(struct weft_client *client, const char *method,
                                             const char *params, uint32_t timeout_ms,
-                                            weft_client_answer_fn *answer, void *ctx);
+                                            weft_answer_fn *answer, void *ctx);
 
 /*
  * The same, and waits for the answer. Returns 0 when there is one, also one with an error: look at
- * its status. Free it with weft_client_answer_free.
+ * its status. Free it with weft_answer_free.
  * **Errors:** as weft_client_call, and WEFT_ERR_STATE in a callback. **Thread:** any but in a
  * callback.
  */
 WEFT_API WEFT_MUST_USE int weft_client_call_wait(struct weft_client *client, const char *method,
                                                  const char *params, uint32_t timeout_ms,
-                                                 struct weft_client_answer **ret_answer);
-
-/* Frees what a `_wait` function returned. NULL is allowed. */
-WEFT_API void weft_client_answer_free(struct weft_client_answer *answer);
+                                                 struct weft_answer **ret_answer);
 
 /* Sends a notification, which has no answer. **Errors:** as weft_client_call. */
 WEFT_API WEFT_MUST_USE int weft_client_notify(struct weft_client *client, const char *method,
                                               const char *params);
+
+/* The server as a peer (weft/rpc.h). A client that connects again without its session is another
+ * peer to the server, but the same one here. **Lifetime:** the client's; longer with weft_peer_ref.
+ */
+WEFT_API struct weft_peer *weft_client_peer(struct weft_client *client);
 
 /* ---- Documents ---- */
 
@@ -259,7 +237,7 @@ WEFT_API void weft_client_doc_options_init(struct weft_client_doc_options *optio
  * the caller's until weft_client_doc_close or weft_client_close; its callbacks begin afterwards.
  * **Lifetime:** |answer| until it returns. */
 typedef void weft_client_doc_opened_fn(void *ctx, struct weft_client_doc *doc,
-                                       const struct weft_client_answer *answer);
+                                       const struct weft_answer *answer);
 
 /*
  * Opens a document and subscribes to it. |opened| is called exactly once; |opened_ctx| is its own.
@@ -279,7 +257,7 @@ WEFT_API WEFT_MUST_USE int weft_client_doc_open(struct weft_client *client,
 WEFT_API WEFT_MUST_USE int weft_client_doc_open_wait(struct weft_client *client,
                                                      const struct weft_client_doc_options *options,
                                                      struct weft_client_doc **ret_doc,
-                                                     struct weft_client_answer **ret_answer);
+                                                     struct weft_answer **ret_answer);
 
 /* What the document was opened as. **Lifetime:** the document's. */
 WEFT_API const char *weft_client_doc_name(const struct weft_client_doc *doc);
@@ -301,7 +279,7 @@ WEFT_API uint64_t weft_client_doc_version(const struct weft_client_doc *doc);
  * not known. |doc| is NULL when it was closed meanwhile. **Lifetime:** |answer| until it returns.
  */
 typedef void weft_client_doc_edited_fn(void *ctx, struct weft_client_doc *doc, uint64_t version,
-                                       const struct weft_client_answer *answer);
+                                       const struct weft_answer *answer);
 
 /*
  * Submits |op|, JSON in the format of the document's type, made at |version|: the content with
@@ -327,7 +305,7 @@ WEFT_API WEFT_MUST_USE int weft_client_doc_edit(struct weft_client_doc *doc, uin
  */
 WEFT_API WEFT_MUST_USE int weft_client_doc_edit_wait(struct weft_client_doc *doc, uint64_t version,
                                                      const char *op, uint64_t *ret_version,
-                                                     struct weft_client_answer **ret_answer);
+                                                     struct weft_answer **ret_answer);
 
 /*
  * Ends the subscription and frees the document; an edit under way is still made. When it returns,

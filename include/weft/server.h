@@ -15,6 +15,7 @@
 #include <weft/alloc.h>
 #include <weft/err.h>
 #include <weft/export.h>
+#include <weft/rpc.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -141,6 +142,12 @@ struct weft_server_options {
     struct weft_server_limits limits;
     struct weft_server_operations operations;
     struct weft_server_sessions sessions;
+    /* Methods that clients may call, besides the server's own; copied, but for what |ctx| points
+     * to, which outlives the server. */
+    const struct weft_method *methods;
+    size_t method_count;
+    unsigned pool_threads; /* for methods with WEFT_METHOD_BLOCKING, in all; 0: 4 */
+    unsigned pool_queue;   /* calls of those that may wait for a thread; 0: 1,024 */
 };
 
 /* Sets the defaults: 127.0.0.1:8080, memory, one worker a core, loop chosen, no development. */
@@ -151,7 +158,8 @@ WEFT_API void weft_server_options_init(struct weft_server_options *options);
  * listen yet. |options| is read during the call. When it fails and |ret_message| is not NULL, a
  * sentence for people is written there, at most |message_size| bytes with the terminating zero.
  *
- * **Errors:** WEFT_ERR_USAGE (an option is out of range, or a file of |tls| is missing or wrong),
+ * **Errors:** WEFT_ERR_USAGE (an option is out of range, a method has an unfit name or one that
+ * exists, or a file of |tls| is missing or wrong),
  * WEFT_ERR_BUSY (another process has the data folder), WEFT_ERR_UNAVAILABLE (the loop asked for
  * does not exist here), WEFT_ERR_STORE, WEFT_ERR_CORRUPT, WEFT_ERR_UNSUPPORTED (data of a newer
  * version), WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM.

@@ -6,6 +6,7 @@
 #include <weft/alloc.h>
 #include <weft/client.h>
 #include <weft/err.h>
+#include <weft/rpc.h>
 #include <weft/server.h>
 #include <weft/version.h>
 

@@ -21,6 +21,11 @@ bool weft__client_on_loop(const struct weft_client *client)
     return pthread_equal(pthread_self(), client->thread) != 0;
 }
 
+struct weft_peer *weft_client_peer(struct weft_client *client)
+{
+    return client->peer;
+}
+
 int weft_client_is_open(const struct weft_client *client)
 {
     return atomic_load(&client->open);
@@ -46,6 +51,9 @@ static void loop_done(struct weft_client *client)
     weft__transport_set_done(&client->transports);
     weft__rpc_env_done(&client->env);
     weft__rpc_registry_done(&client->registry);
+    weft__served_free(client->served);
+    if (client->domain)
+        weft__domain_close(client->domain);
     /* Requests that were posted last end here, so their callbacks come on this thread, too. */
     weft__loop_free(client->loop);
     weft__arena_done(&client->scratch);
@@ -54,6 +62,7 @@ static void loop_done(struct weft_client *client)
 static void *thread_main(void *arg)
 {
     struct weft_client *client = arg;
+    weft__domain_enter(client->domain);
     int err = weft__loop_run(client->loop);
     /* Waiting for events failed, for which the kernel gives no reason that a program could mend. */
     WEFT_ASSERT(err == 0 && client->closing);
@@ -108,9 +117,31 @@ static void user_notified(struct weft_rpc_call *call, void *ctx)
         weft__client_fail(client, "out of memory");
 }
 
+/* What the server may call. */
+static int serve_methods(struct weft_client *client)
+{
+    enum { POOL_QUEUE = 1024 };
+    const struct weft_client_options *own = &client->options;
+    bool blocking = false;
+    for (size_t i = 0; i < own->method_count; i++)
+        blocking |= (own->methods[i].flags & WEFT_METHOD_BLOCKING) != 0;
+    int err = blocking ? weft__pool_new(client->alloc, WEFT_MAX(own->pool_threads, 1u), POOL_QUEUE,
+                                        &client->pool)
+                       : 0;
+    if (err)
+        return err;
+    client->domain = weft__domain_new(client->alloc, client->loop, client->pool);
+    client->peer = client->domain ? weft__peer_new(client->domain) : NULL;
+    return client->peer ? weft__methods_register(client->domain, &client->registry, own->methods,
+                                                 own->method_count, &client->served)
+                        : WEFT_ERR_NOMEM;
+}
+
 static int register_handlers(struct weft_client *client)
 {
-    int err = weft__client_docs_register(client);
+    int err = serve_methods(client);
+    if (!err)
+        err = weft__client_docs_register(client);
     for (size_t i = 0; !err && i < client->options.handler_count; i++) {
         const struct weft_client_handler *handler = &client->options.handlers[i];
         const struct weft_rpc_method method = {
@@ -230,7 +261,10 @@ static int loop_init(struct weft_client *client)
 static void client_free(struct weft_client *client)
 {
     const struct weft_alloc *alloc = client->alloc;
-    weft__client_wait_done(&client->connected);
+    weft__pool_free(client->pool);
+    weft_peer_unref(client->peer);
+    weft__domain_unref(client->domain);
+    weft__wait_done(&client->connected);
     weft__tls_context_free(client->tls);
     weft__arena_done(&client->strings);
     weft__mem_free(alloc, client, sizeof(*client));
@@ -265,14 +299,14 @@ int weft_client_connect(const struct weft_client_options *options, struct weft_c
     if (client) {
         client->alloc = alloc;
         atomic_init(&client->server_limit, (size_t)SERVER_LIMIT);
-        weft__client_wait_init(&client->connected);
+        weft__wait_init(&client->connected);
         weft__arena_init(&client->strings, alloc, STRINGS_MAX);
         err = client_init(client, options, message, sizeof(message));
         if (err) {
             client_free(client);
         } else {
             weft__loop_post(client->loop, &client->start_task);
-            weft__client_wait_for(&client->connected);
+            weft__wait_for(&client->connected);
             err = client->connect_err;
             snprintf(message, sizeof(message), "%s", client->connect_message);
             if (err)

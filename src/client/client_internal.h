@@ -10,9 +10,12 @@
 #define WEFT_CLIENT_CLIENT_INTERNAL_H
 
 #include "client/reconnect.h"
-#include "client/wait.h"
 #include "io/loop.h"
 #include "io/url.h"
+#include "peer/answer.h"
+#include "peer/call.h"
+#include "peer/handle.h"
+#include "peer/wait.h"
 #include "session/session.h"
 #include "transport/transport.h"
 
@@ -88,6 +91,10 @@ struct weft_client {
     struct weft_ws_request request;
     struct weft_rpc_registry registry;
     struct weft_rpc_env env;
+    struct weft_pool *pool; /* for methods that block; NULL: there are none */
+    struct weft_domain *domain;
+    struct weft_served *served;
+    struct weft_peer *peer; /* the server */
     struct weft_session session;
     struct weft_timer deadline;
     struct weft_list docs;
@@ -96,7 +103,7 @@ struct weft_client {
     struct weft_task close_task;
 
     /* The result of connecting: written on the loop's thread before |connected| is told. */
-    struct weft_client_wait connected;
+    struct weft_wait connected;
     int connect_err;
     char connect_message[WEFT_CLIENT_MESSAGE_SIZE];
 };
@@ -158,23 +165,6 @@ WEFT_MUST_USE int weft__client_request_start(struct weft_client_request *request
 
 /* Releases its text. */
 void weft__client_request_done(struct weft_client_request *request);
-
-/* ---- answer.c ---- */
-
-/* The public form of |answer|, valid until weft__client_answer_drop; never NULL. */
-const struct weft_client_answer *weft__client_answer_new(const struct weft_alloc *alloc,
-                                                         const struct weft_rpc_answer *answer);
-
-/* One more reference to |answer|, for weft_client_answer_free on any thread. NULL when there was no
- * memory for it. */
-struct weft_client_answer *weft__client_answer_keep(const struct weft_client_answer *answer);
-
-/* The callback that |answer| was made for has returned. */
-void weft__client_answer_drop(const struct weft_client_answer *answer);
-
-/* Fills an answer that is made on this side. |message| is static. */
-struct weft_rpc_answer weft__client_local_answer(int status, const char *reason,
-                                                 const char *message);
 
 /* ---- doc.c ---- */
 

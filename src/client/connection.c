@@ -50,7 +50,7 @@ static void tell_connected(struct weft_client *client, int err, const char *mess
     client->connect_err = err;
     client->was_open = err == 0;
     snprintf(client->connect_message, sizeof(client->connect_message), "%s", message);
-    weft__client_wait_tell(&client->connected);
+    weft__wait_tell(&client->connected);
 }
 
 static void tell_not_connected(struct weft_client *client)
@@ -164,6 +164,7 @@ static void session_init(struct weft_client *client)
     if (client->session_live)
         return;
     weft__session_init(&client->session, &options);
+    weft__peer_attach(client->peer, &client->session.peer);
     client->session_live = true;
 }
 

@@ -116,8 +116,8 @@ static bool open_admit(struct weft_client_request *request, struct weft_rpc_answ
     struct doc_open *open = WEFT_CONTAINER_OF(request, struct doc_open, request);
     struct weft_client *client = request->client;
     if (weft__client_doc_find(client, weft__slice_str(open->doc->name))) {
-        *ret_refusal = weft__client_local_answer(WEFT_STATUS_ALREADY_EXISTS, "weft.client.open",
-                                                 "this client has the document open");
+        *ret_refusal = weft__answer_local(WEFT_STATUS_ALREADY_EXISTS, "weft.client.open",
+                                          "this client has the document open");
         return false;
     }
     weft__list_push(&client->docs, &open->doc->link);
@@ -161,18 +161,18 @@ static void open_done(struct weft_client_request *request, const struct weft_rpc
     if (from->result && atomic_load(&doc->ended)) {
         /* The session has brought the answer over a cut, which has ended the subscription. */
         err = WEFT_ERR_CLOSED;
-        local = weft__client_local_answer(WEFT_STATUS_UNAVAILABLE, "weft.client.cut",
-                                          "the connection was cut meanwhile");
+        local = weft__answer_local(WEFT_STATUS_UNAVAILABLE, "weft.client.cut",
+                                   "the connection was cut meanwhile");
         from = &local;
     } else if (err) {
-        local = weft__client_local_answer(weft_status_from_err(err), "weft.client.open_failed",
-                                          weft_err_message(err));
+        local = weft__answer_local(weft_status_from_err(err), "weft.client.open_failed",
+                                   weft_err_message(err));
         from = &local;
     }
     /* The server may think that we listen. */
     if (err || (!from->result && from->error.executed != WEFT_RPC_EXECUTED_NO))
         weft__client_doc_unsubscribe(client, doc->name);
-    const struct weft_client_answer *answer = weft__client_answer_new(client->alloc, from);
+    const struct weft_answer *answer = weft__answer_new(client->alloc, from);
     /* Without memory for the answer it says so, and the document is given up, too. */
     if (from->result && answer->status)
         weft__client_doc_unsubscribe(client, doc->name);
@@ -186,7 +186,7 @@ static void open_done(struct weft_client_request *request, const struct weft_rpc
         weft__client_doc_free(doc);
         open->opened(open->ctx, NULL, answer);
     }
-    weft__client_answer_drop(answer);
+    weft__answer_drop(answer);
     open_free(open);
 }
 
@@ -315,7 +315,7 @@ static void edit_settle(struct weft_client_edit *edit, uint64_t version, int exe
     uint64_t before = atomic_load(&doc->version);
     if (version)
         doc->applied = edit->seq;
-    else if (executed != WEFT_CLIENT_EXECUTED_NO)
+    else if (executed != WEFT_EXECUTED_NO)
         atomic_store(&doc->unsure, true);
     if (version == before + 1)
         atomic_store(&doc->version, version);
@@ -335,18 +335,18 @@ static void edit_done(struct weft_client_request *request, const struct weft_rpc
     uint64_t version = 0;
     if (from->result &&
         (!weft__json_u53(weft__json_get(from->result, "version"), &version) || version == 0)) {
-        local = weft__client_local_answer(WEFT_STATUS_INTERNAL, "", "the answer has no version");
+        local = weft__answer_local(WEFT_STATUS_INTERNAL, "", "the answer has no version");
         local.error.executed = WEFT_RPC_EXECUTED_UNKNOWN;
         from = &local;
     }
-    const struct weft_client_answer *answer = weft__client_answer_new(client->alloc, from);
+    const struct weft_answer *answer = weft__answer_new(client->alloc, from);
     if (doc) {
         weft__client_doc_enter(doc);
         edit_settle(edit, version, answer->executed);
     }
     if (edit->edited)
         edit->edited(edit->ctx, doc, version, answer);
-    weft__client_answer_drop(answer);
+    weft__answer_drop(answer);
     if (doc) {
         weft__client_doc_edit_over(doc);
         weft__client_doc_leave(doc);
@@ -442,7 +442,7 @@ static void close_now(struct weft_client_doc *doc)
 
 struct doc_close {
     struct weft_task task;
-    struct weft_client_wait wait;
+    struct weft_wait wait;
     struct weft_client_doc *doc;
 };
 
@@ -450,7 +450,7 @@ static void close_run(struct weft_task *task)
 {
     struct doc_close *closing = WEFT_CONTAINER_OF(task, struct doc_close, task);
     close_now(closing->doc);
-    weft__client_wait_tell(&closing->wait);
+    weft__wait_tell(&closing->wait);
 }
 
 void weft_client_doc_close(struct weft_client_doc *doc)
@@ -462,46 +462,44 @@ void weft_client_doc_close(struct weft_client_doc *doc)
         return;
     }
     struct doc_close closing = {.doc = doc};
-    weft__client_wait_init(&closing.wait);
+    weft__wait_init(&closing.wait);
     weft__task_init(&closing.task, close_run);
     weft__loop_post(doc->client->loop, &closing.task);
-    weft__client_wait_for(&closing.wait);
-    weft__client_wait_done(&closing.wait);
+    weft__wait_for(&closing.wait);
+    weft__wait_done(&closing.wait);
 }
 
 /* ---- Waiting ---- */
 
 struct waiting_doc {
-    struct weft_client_wait wait;
-    struct weft_client_answer *answer; /* NULL: there was no memory for it */
+    struct weft_wait wait;
+    struct weft_answer *answer; /* NULL: there was no memory for it */
     struct weft_client_doc *doc;
     uint64_t version;
 };
 
-static void waiting_opened(void *ctx, struct weft_client_doc *doc,
-                           const struct weft_client_answer *answer)
+static void waiting_opened(void *ctx, struct weft_client_doc *doc, const struct weft_answer *answer)
 {
     struct waiting_doc *waiting = ctx;
     waiting->doc = doc;
-    waiting->answer = weft__client_answer_keep(answer);
+    waiting->answer = weft__answer_keep(answer);
     /* Without an answer the caller learns nothing of the document either. */
     if (!waiting->answer)
         weft_client_doc_close(doc);
-    weft__client_wait_tell(&waiting->wait);
+    weft__wait_tell(&waiting->wait);
 }
 
 int weft_client_doc_open_wait(struct weft_client *client,
                               const struct weft_client_doc_options *options,
-                              struct weft_client_doc **ret_doc,
-                              struct weft_client_answer **ret_answer)
+                              struct weft_client_doc **ret_doc, struct weft_answer **ret_answer)
 {
     struct waiting_doc waiting = {.answer = NULL};
     if (weft__client_on_loop(client))
         return WEFT_ERR_STATE;
-    weft__client_wait_init(&waiting.wait);
+    weft__wait_init(&waiting.wait);
     int err = weft_client_doc_open(client, options, waiting_opened, &waiting);
     if (!err) {
-        weft__client_wait_for(&waiting.wait);
+        weft__wait_for(&waiting.wait);
         if (waiting.answer) {
             *ret_doc = waiting.doc;
             *ret_answer = waiting.answer;
@@ -509,30 +507,30 @@ int weft_client_doc_open_wait(struct weft_client *client,
             err = WEFT_ERR_NOMEM;
         }
     }
-    weft__client_wait_done(&waiting.wait);
+    weft__wait_done(&waiting.wait);
     return err;
 }
 
 static void waiting_edited(void *ctx, struct weft_client_doc *doc, uint64_t version,
-                           const struct weft_client_answer *answer)
+                           const struct weft_answer *answer)
 {
     struct waiting_doc *waiting = ctx;
     (void)doc;
     waiting->version = version;
-    waiting->answer = weft__client_answer_keep(answer);
-    weft__client_wait_tell(&waiting->wait);
+    waiting->answer = weft__answer_keep(answer);
+    weft__wait_tell(&waiting->wait);
 }
 
 int weft_client_doc_edit_wait(struct weft_client_doc *doc, uint64_t version, const char *op,
-                              uint64_t *ret_version, struct weft_client_answer **ret_answer)
+                              uint64_t *ret_version, struct weft_answer **ret_answer)
 {
     struct waiting_doc waiting = {.answer = NULL};
     if (weft__client_on_loop(doc->client))
         return WEFT_ERR_STATE;
-    weft__client_wait_init(&waiting.wait);
+    weft__wait_init(&waiting.wait);
     int err = weft_client_doc_edit(doc, version, op, waiting_edited, &waiting);
     if (!err) {
-        weft__client_wait_for(&waiting.wait);
+        weft__wait_for(&waiting.wait);
         if (waiting.answer) {
             *ret_version = waiting.version;
             *ret_answer = waiting.answer;
@@ -540,6 +538,6 @@ int weft_client_doc_edit_wait(struct weft_client_doc *doc, uint64_t version, con
             err = WEFT_ERR_NOMEM;
         }
     }
-    weft__client_wait_done(&waiting.wait);
+    weft__wait_done(&waiting.wait);
     return err;
 }

@@ -9,6 +9,7 @@ enum {
     CALL_TIMEOUT_MS = 30000,
     MAX_MESSAGE = 16 * 1024 * 1024,
     HANDLERS_MAX = 1024,
+    POOL_THREADS_MAX = 1024,
     RECONNECT_MIN_MS = 500,
     RECONNECT_MAX_MS = 30000,
 };
@@ -67,6 +68,15 @@ static bool copy_files(struct weft_client *client)
     return true;
 }
 
+static int copy_methods(struct weft_client *client)
+{
+    struct weft_client_options *own = &client->options;
+    if (own->method_count > HANDLERS_MAX || own->pool_threads > POOL_THREADS_MAX)
+        return WEFT_ERR_USAGE;
+    own->methods = weft__methods_copy(&client->strings, own->methods, own->method_count);
+    return own->methods ? 0 : WEFT_ERR_NOMEM;
+}
+
 /* All URLs, the first one first. */
 static int copy_urls(struct weft_client *client)
 {
@@ -111,5 +121,6 @@ int weft__client_copy_options(struct weft_client *client, const struct weft_clie
     if (!weft__utf8_valid((const uint8_t *)own->name, strlen(own->name)) ||
         !weft__utf8_valid((const uint8_t *)own->version, strlen(own->version)))
         return WEFT_ERR_UTF8;
-    return copy_handlers(client);
+    err = copy_methods(client);
+    return err ? err : copy_handlers(client);
 }

@@ -53,18 +53,18 @@ static void run_call(struct weft_client_request *request)
         .answer = request_answered,
         .ctx = request,
     };
-    struct weft_rpc_answer answer = weft__client_local_answer(
+    struct weft_rpc_answer answer = weft__answer_local(
         WEFT_STATUS_UNAVAILABLE, "weft.client.closed", "the connection is closed");
     bool accepting = atomic_load(&client->accepting);
     if (accepting && client->leaving)
-        answer = weft__client_local_answer(WEFT_STATUS_UNAVAILABLE, "weft.draining",
-                                           "the server is shutting down");
+        answer = weft__answer_local(WEFT_STATUS_UNAVAILABLE, "weft.draining",
+                                    "the server is shutting down");
     else if (accepting && (!request->admit || request->admit(request, &answer))) {
         int err = weft__rpc_peer_call(&client->session.peer, &options,
                                       weft__loop_now_ns(client->loop), NULL);
         if (!err)
             return;
-        answer = weft__client_local_answer(weft_status_from_err(err), "", weft_err_message(err));
+        answer = weft__answer_local(weft_status_from_err(err), "", weft_err_message(err));
     }
     request->done(request, &answer);
 }
@@ -135,7 +135,7 @@ static int check(const struct weft_client *client, const char *method, const cha
 
 struct public_call {
     struct weft_client_request request;
-    weft_client_answer_fn *answer;
+    weft_answer_fn *answer;
     void *ctx;
 };
 
@@ -144,16 +144,16 @@ static void public_done(struct weft_client_request *request, const struct weft_r
     struct public_call *call = WEFT_CONTAINER_OF(request, struct public_call, request);
     const struct weft_alloc *alloc = request->client->alloc;
     if (call->answer) {
-        const struct weft_client_answer *answer = weft__client_answer_new(alloc, from);
+        const struct weft_answer *answer = weft__answer_new(alloc, from);
         call->answer(call->ctx, answer);
-        weft__client_answer_drop(answer);
+        weft__answer_drop(answer);
     }
     weft__client_request_done(request);
     weft__mem_free(alloc, call, sizeof(*call));
 }
 
 int weft_client_call(struct weft_client *client, const char *method, const char *params,
-                     uint32_t timeout_ms, weft_client_answer_fn *answer, void *ctx)
+                     uint32_t timeout_ms, weft_answer_fn *answer, void *ctx)
 {
     int err = check(client, method, params);
     if (err)
@@ -193,32 +193,32 @@ int weft_client_notify(struct weft_client *client, const char *method, const cha
 }
 
 struct waiting_call {
-    struct weft_client_wait wait;
-    struct weft_client_answer *answer; /* NULL: there was no memory for it */
+    struct weft_wait wait;
+    struct weft_answer *answer; /* NULL: there was no memory for it */
 };
 
-static void waiting_answered(void *ctx, const struct weft_client_answer *answer)
+static void waiting_answered(void *ctx, const struct weft_answer *answer)
 {
     struct waiting_call *waiting = ctx;
-    waiting->answer = weft__client_answer_keep(answer);
-    weft__client_wait_tell(&waiting->wait);
+    waiting->answer = weft__answer_keep(answer);
+    weft__wait_tell(&waiting->wait);
 }
 
 int weft_client_call_wait(struct weft_client *client, const char *method, const char *params,
-                          uint32_t timeout_ms, struct weft_client_answer **ret_answer)
+                          uint32_t timeout_ms, struct weft_answer **ret_answer)
 {
     struct waiting_call waiting = {.answer = NULL};
     if (weft__client_on_loop(client))
         return WEFT_ERR_STATE;
-    weft__client_wait_init(&waiting.wait);
+    weft__wait_init(&waiting.wait);
     int err = weft_client_call(client, method, params, timeout_ms, waiting_answered, &waiting);
     if (!err) {
-        weft__client_wait_for(&waiting.wait);
+        weft__wait_for(&waiting.wait);
         if (waiting.answer)
             *ret_answer = waiting.answer;
         else
             err = WEFT_ERR_NOMEM;
     }
-    weft__client_wait_done(&waiting.wait);
+    weft__wait_done(&waiting.wait);
     return err;
 }

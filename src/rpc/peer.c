@@ -114,6 +114,8 @@ void weft__rpc_peer_done(struct weft_rpc_peer *peer)
     WEFT_ASSERT(!peer->receiving);
     peer->closed = true;
     weft__rpc_peer_end_calls(peer);
+    if (peer->handle)
+        peer->handle_done(peer);
     weft__rpc_session_free(peer);
     weft__rpc_correlation_done(&peer->outgoing);
     weft__map_done(&peer->incoming);

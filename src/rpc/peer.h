@@ -208,6 +208,9 @@ struct weft_rpc_peer {
     struct weft_rpc_session *session; /* NULL: none, nothing is numbered */
     size_t replay_bytes;              /* client: as in the options */
     uint64_t greeting;                /* client: number of the call that greets; 0: none */
+    /* What the owner hands out for it to other threads, told when the peer is done. */
+    void *handle;
+    void (*handle_done)(struct weft_rpc_peer *peer);
     char session_name[WEFT_RPC_SESSION_MAX + 1];
 };
 

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "io/clock.h"
 #include "io/crypto.h"
+#include "peer/call.h"
 #include "rpc/session.h"
 #include "server/worker.h"
 #include "store/memory/memory.h"
@@ -26,6 +27,10 @@ enum {
     DRAIN_MS = 10000,
     RECONNECT_MS = 5000,
     RESUME_MS = 120000,
+    METHODS_MAX = 4096,
+    POOL_THREADS = 4,
+    POOL_THREADS_MAX = 1024,
+    POOL_QUEUE = 1024,
     DAY_MS = 24 * 3600 * 1000,
     ALIVE_MS = 5000,     /* a loop beats once a second */
     STRINGS_MAX = 65536, /* bytes of copied option strings */
@@ -131,6 +136,30 @@ static void set_sessions(struct weft_server_sessions *own)
         own->replay_bytes = WEFT_RPC_REPLAY_BYTES;
 }
 
+static int copy_methods(struct weft_server *server, char *ret_message, size_t message_size)
+{
+    struct weft_server_options *own = &server->options;
+    if (own->method_count > METHODS_MAX || own->pool_threads > POOL_THREADS_MAX) {
+        say(ret_message, message_size, "there can be at most 4096 methods and 1024 threads");
+        return WEFT_ERR_USAGE;
+    }
+    own->methods = weft__methods_copy(&server->strings, own->methods, own->method_count);
+    return own->methods ? 0 : WEFT_ERR_NOMEM;
+}
+
+/* Threads for methods that block, if there are such. */
+static int make_pool(struct weft_server *server)
+{
+    const struct weft_server_options *own = &server->options;
+    bool blocking = false;
+    for (size_t i = 0; i < own->method_count; i++)
+        blocking |= (own->methods[i].flags & WEFT_METHOD_BLOCKING) != 0;
+    if (!blocking)
+        return 0;
+    return weft__pool_new(server->base, own->pool_threads ? own->pool_threads : POOL_THREADS,
+                          own->pool_queue ? own->pool_queue : POOL_QUEUE, &server->pool);
+}
+
 static int copy_options(struct weft_server *server, const struct weft_server_options *options,
                         char *ret_message, size_t message_size)
 {
@@ -144,6 +173,8 @@ static int copy_options(struct weft_server *server, const struct weft_server_opt
     own->origins = copy_strings(server, own->origins);
     set_sessions(&own->sessions);
     int err = copy_operations(server, ret_message, message_size);
+    if (!err)
+        err = copy_methods(server, ret_message, message_size);
     if (err)
         return err;
     if (!own->listen || !own->hosts || !own->origins || (options->data_folder && !own->data_folder))
@@ -241,6 +272,9 @@ static int make_workers(struct weft_server *server, char *ret_message, size_t me
         int err = weft__worker_new(server, i, &server->workers[i]);
         if (err == WEFT_ERR_UNAVAILABLE)
             say(ret_message, message_size, "this machine does not have the loop asked for");
+        if (err == WEFT_ERR_USAGE)
+            say(ret_message, message_size,
+                "a method has no handler, an unfit name, or a known one");
         if (err)
             return err;
         server->metrics[i] = &server->workers[i]->metrics;
@@ -294,6 +328,8 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
         err = open_store(server, ret_message, message_size);
     if (!err)
         err = weft__mesh_new(server->alloc, server->worker_count, &server->mesh);
+    if (!err)
+        err = make_pool(server);
     if (!err)
         err = make_workers(server, ret_message, message_size);
     return err;
@@ -537,6 +573,8 @@ void weft_server_free(struct weft_server *server)
     weft__store_free(server->store);
     for (unsigned i = 0; server->workers && i < server->worker_count; i++)
         weft__worker_free(server->workers[i]);
+    /* Behind the loops: a handler that waits for an answer of theirs has it now. */
+    weft__pool_free(server->pool);
     weft__mesh_free(server->mesh);
     weft__tls_context_free(server->tls);
     weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "hub/mesh.h"
 #include "io/address.h"
+#include "io/pool.h"
 #include "io/tls_context.h"
 #include "port/log.h"
 #include "port/store.h"
@@ -41,6 +42,7 @@ struct weft_server {
     struct weft_rpc_resume_key resume_key;
     struct weft_store *store;
     struct weft_mesh *mesh;
+    struct weft_pool *pool; /* for methods that block; NULL: there are none */
     struct weft_worker **workers;
     struct weft_metrics **metrics; /* of each worker */
     struct weft_method_metrics **method_metrics;

@@ -260,6 +260,17 @@ static int make_hub(struct weft_worker *worker)
     return err;
 }
 
+/* The application's methods, and the form in which it holds calls of them. */
+static int serve_methods(struct weft_worker *worker)
+{
+    struct weft_server *server = worker->server;
+    worker->domain = weft__domain_new(server->base, worker->loop, server->pool);
+    return worker->domain
+               ? weft__methods_register(worker->domain, &worker->registry, server->options.methods,
+                                        server->options.method_count, &worker->served)
+               : WEFT_ERR_NOMEM;
+}
+
 /* Once the registry is complete. */
 static int count_methods(struct weft_worker *worker)
 {
@@ -344,6 +355,8 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     atomic_init(&worker->beat_ns, 0);
     err = make_hub(worker);
     if (!err)
+        err = serve_methods(worker);
+    if (!err)
         err = count_methods(worker);
     if (err)
         goto fail;
@@ -368,10 +381,14 @@ void weft__worker_free(struct weft_worker *worker)
         weft__drain_done(worker);
         weft__rpc_env_done(&worker->rpc);
         weft__transport_set_done(&worker->transports);
+        if (worker->domain)
+            weft__domain_close(worker->domain);
         weft__loop_free(worker->loop);
     }
+    weft__domain_unref(worker->domain);
     weft__method_metrics_done(&worker->method_metrics);
     weft__rpc_registry_done(&worker->registry);
+    weft__served_free(worker->served);
     weft__mem_free(worker->server->alloc, worker->listeners,
                    worker->listener_count * sizeof(*worker->listeners));
     weft__mem_free(worker->server->alloc, worker, sizeof(*worker));
@@ -407,6 +424,7 @@ int weft__worker_listen(struct weft_worker *worker)
 static void *run(void *arg)
 {
     struct weft_worker *worker = arg;
+    weft__domain_enter(worker->domain);
     weft__loop_timer_start(worker->loop, &worker->second, 1000);
     int err = weft__loop_run(worker->loop);
     if (err)

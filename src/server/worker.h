@@ -15,6 +15,7 @@
 #include "hub/hub.h"
 #include "io/loop.h"
 #include "io/tcp.h"
+#include "peer/call.h"
 #include "rpc/peer.h"
 #include "server/admission.h"
 #include "server/drain.h"
@@ -43,6 +44,8 @@ struct weft_worker {
     struct weft_timer patience; /* runs after hanging up */
     struct weft_transport_set transports;
     struct weft_rpc_registry registry;
+    struct weft_domain *domain; /* this loop, for calls and peers that others hold */
+    struct weft_served *served; /* the application's methods */
     struct weft_rpc_env rpc;
     struct weft_hub *hub;
     struct weft_mesh_port *port;

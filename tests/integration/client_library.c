@@ -57,7 +57,7 @@ struct one_call {
     int minuend;
 };
 
-static void on_answer(void *ctx, const struct weft_client_answer *answer)
+static void on_answer(void *ctx, const struct weft_answer *answer)
 {
     struct one_call *call = ctx;
     char want[32];
@@ -108,24 +108,24 @@ static void many_threads_share_one_client(void **state)
 static void errors_come_with_all_they_say(void **state)
 {
     (void)state;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     struct weft_client *client = connect_client();
     assert_ok(weft_client_call_wait(client, "no.such.method", NULL, 0, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_UNIMPLEMENTED);
-    assert_int_equal(answer->executed, WEFT_CLIENT_EXECUTED_NO);
+    assert_int_equal(answer->executed, WEFT_EXECUTED_NO);
     assert_string_equal(answer->message, "Method not found");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_ok(weft_client_call_wait(client, "doc.fetch", "{\"doc\":\"nowhere\"}", 0, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_NOT_FOUND);
     assert_string_equal(answer->reason, "weft.doc.not_found");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
 }
 
 static void a_message_over_the_servers_limit_is_not_sent(void **state)
 {
     (void)state;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     struct weft_client *client = connect_client();
     size_t len = 1024 * 1024;
     char *params = malloc(len + 5);
@@ -140,7 +140,7 @@ static void a_message_over_the_servers_limit_is_not_sent(void **state)
     assert_ok(weft_client_call_wait(client, "demo.echo", params, 0, &answer));
     assert_int_equal(answer->status, 0);
     assert_string_equal(answer->result, params);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     free(params);
     weft_client_close(client);
 }
@@ -204,7 +204,7 @@ static void writer_open(struct writer *writer, const char *name, const char *rep
 {
     static const struct weft_client_doc_callbacks callbacks = {on_op, on_presence, on_closed};
     struct weft_client_doc_options options;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     weft_client_doc_options_init(&options);
     options.name = name;
     options.client = replica;
@@ -213,7 +213,7 @@ static void writer_open(struct writer *writer, const char *name, const char *rep
     options.ctx = writer;
     assert_ok(weft_client_doc_open_wait(writer->client, &options, &writer->doc, &answer));
     assert_int_equal(answer->status, 0);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
 }
 
 static void writer_init(struct writer *writer, const char *name, const char *replica)
@@ -226,24 +226,24 @@ static void writer_init(struct writer *writer, const char *name, const char *rep
 static uint64_t edit(struct writer *writer, uint64_t version, const char *op)
 {
     uint64_t after = 0;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     assert_ok(weft_client_doc_edit_wait(writer->doc, version, op, &after, &answer));
     if (answer->status)
         fail_msg("%s: %s", weft_status_name(answer->status), answer->message);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     return after;
 }
 
 static void check_content(struct weft_client *client, const char *name, const char *want)
 {
     char params[128];
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     snprintf(params, sizeof(params), "{\"doc\":\"%s\"}", name);
     assert_ok(weft_client_call_wait(client, "doc.fetch", params, 0, &answer));
     assert_int_equal(answer->status, 0);
     if (!strstr(answer->result, want))
         fail_msg("no %s in %s", want, answer->result);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
 }
 
 static void two_clients_see_each_others_edits(void **state)
@@ -317,12 +317,12 @@ static void hostile_operations_are_refused_and_the_next_edit_works(void **state)
     writer_init(&a, "library/hostile", "a");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint64_t version = 77;
-        struct weft_client_answer *answer = NULL;
+        struct weft_answer *answer = NULL;
         assert_ok(weft_client_doc_edit_wait(a.doc, 0, bad[i], &version, &answer));
         assert_int_not_equal(answer->status, 0);
-        assert_int_equal(answer->executed, WEFT_CLIENT_EXECUTED_NO);
+        assert_int_equal(answer->executed, WEFT_EXECUTED_NO);
         assert_int_equal(version, 0);
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
     }
     assert_int_equal(edit(&a, 0, "[\"fine\"]"), 1);
     weft_client_close(a.client);

@@ -114,12 +114,12 @@ static void a_call_is_answered_over_the_next_connection(void **state)
     struct test_cut_proxy *proxy =
         test_cut_proxy_start(group_server->port, &(struct test_cut_proxy_options){.seed = 1});
     struct weft_client *client = connect_to(test_cut_proxy_port(proxy), &told, 1);
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     test_cut_proxy_cut(proxy); /* at any time during the call */
     assert_ok(weft_client_call_wait(client, "demo.sleep", "[300]", 10000, &answer));
     assert_int_equal(answer->status, 0);
     assert_string_equal(answer->result, "null");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     wait_until(&told.connected, 1);
     assert_int_equal(told.reconnecting, 1);
     assert_int_equal(told.lost, 0);
@@ -136,18 +136,18 @@ static void calls_may_be_made_without_a_connection(void **state)
     struct test_cut_proxy *proxy =
         test_cut_proxy_start(group_server->port, &(struct test_cut_proxy_options){.seed = 1});
     struct weft_client *client = connect_to(test_cut_proxy_port(proxy), &told, 1);
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     test_cut_proxy_refuse(proxy, true);
     wait_until(&told.reconnecting, 1);
     assert_false(weft_client_is_open(client));
     assert_ok(weft_client_call_wait(client, "sum", "[1]", 200, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_DEADLINE_EXCEEDED);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     /* That one may still be made: it was numbered. The next one finds a connection. */
     test_cut_proxy_refuse(proxy, false);
     assert_ok(weft_client_call_wait(client, "sum", "[1,2]", 10000, &answer));
     assert_string_equal(answer->result, "3");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_true(weft_client_is_open(client));
     weft_client_close(client);
     test_cut_proxy_stop(proxy);
@@ -176,7 +176,7 @@ struct ended {
     atomic_int executed;
 };
 
-static void on_ended(void *ctx, const struct weft_client_answer *answer)
+static void on_ended(void *ctx, const struct weft_answer *answer)
 {
     struct ended *ended = ctx;
     atomic_store(&ended->status, answer->status);
@@ -193,9 +193,9 @@ static void a_server_that_was_restarted_knows_no_session(void **state)
     struct test_server *server = test_server_new(NULL);
     struct weft_client *client = connect_to(server->port, &told, 1);
     assert_ok(weft_client_call(client, "demo.sleep", "[20000]", 30000, on_ended, &sent));
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     assert_ok(weft_client_call_wait(client, "sum", "[1]", 5000, &answer));
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     test_server_kill(server);
     wait_until(&told.reconnecting, 1);
     assert_ok(weft_client_call(client, "sum", "[1]", 30000, on_ended, &unsent));
@@ -206,12 +206,12 @@ static void a_server_that_was_restarted_knows_no_session(void **state)
     assert_int_equal(told.lost, 1);
     assert_string_equal(told.reason, "unknown");
     assert_int_equal(sent.status, WEFT_STATUS_UNAVAILABLE);
-    assert_int_equal(sent.executed, WEFT_CLIENT_EXECUTED_UNKNOWN);
+    assert_int_equal(sent.executed, WEFT_EXECUTED_UNKNOWN);
     assert_int_equal(unsent.status, WEFT_STATUS_UNAVAILABLE);
-    assert_int_equal(unsent.executed, WEFT_CLIENT_EXECUTED_NO);
+    assert_int_equal(unsent.executed, WEFT_EXECUTED_NO);
     assert_ok(weft_client_call_wait(client, "sum", "[4,5]", 5000, &answer));
     assert_string_equal(answer->result, "9");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     test_server_free(server);
 }
@@ -232,10 +232,10 @@ static void a_server_without_sessions_is_reconnected_to(void **state)
     assert_int_equal(ended.status, WEFT_STATUS_UNAVAILABLE);
     wait_until(&told.connected, 1);
     assert_int_equal(told.lost, 0);
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     assert_ok(weft_client_call_wait(client, "sum", "[4,5]", 5000, &answer));
     assert_string_equal(answer->result, "9");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     test_cut_proxy_stop(proxy);
     test_server_free(server);
@@ -261,7 +261,7 @@ static void documents_end_with_the_connection(void **state)
     struct weft_client *client = connect_to(test_cut_proxy_port(proxy), &told, 1);
     struct weft_client_doc_options options;
     struct weft_client_doc *doc = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     uint64_t version = 0;
     weft_client_doc_options_init(&options);
     options.name = "reconnect/a";
@@ -271,7 +271,7 @@ static void documents_end_with_the_connection(void **state)
     options.ctx = &closed;
     assert_ok(weft_client_doc_open_wait(client, &options, &doc, &answer));
     assert_int_equal(answer->status, 0);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     test_cut_proxy_cut(proxy);
     wait_until(&closed, 1);
     weft_client_doc_close(doc);
@@ -279,10 +279,10 @@ static void documents_end_with_the_connection(void **state)
     wait_until(&told.connected, 1);
     assert_ok(weft_client_doc_open_wait(client, &options, &doc, &answer));
     assert_int_equal(answer->status, 0);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_ok(weft_client_doc_edit_wait(doc, 0, "[\"hello\"]", &version, &answer));
     assert_int_equal(answer->status, 0);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_doc_close(doc);
     weft_client_close(client);
     test_cut_proxy_stop(proxy);
@@ -299,7 +299,7 @@ static void another_server_takes_over(void **state)
         test_cut_proxy_start(group_server->port, &(struct test_cut_proxy_options){.seed = 1});
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     char url[64];
     const char *const more[] = {second->url, NULL};
     snprintf(url, sizeof(url), "ws://127.0.0.1:%u/ws", test_cut_proxy_port(first));
@@ -312,7 +312,7 @@ static void another_server_takes_over(void **state)
     assert_int_equal(told.lost, 1);
     assert_ok(weft_client_call_wait(client, "sum", "[4,5]", 5000, &answer));
     assert_string_equal(answer->result, "9");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     test_cut_proxy_stop(first);
     test_server_free(second);
@@ -358,7 +358,7 @@ struct checked_call {
     atomic_int *answers;
 };
 
-static void on_checked(void *ctx, const struct weft_client_answer *answer)
+static void on_checked(void *ctx, const struct weft_answer *answer)
 {
     struct checked_call *call = ctx;
     if (answer->status || strcmp(answer->result, call->expected) != 0)

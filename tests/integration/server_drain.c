@@ -244,7 +244,7 @@ static void wait_told(struct told *told, const bool *what)
     pthread_mutex_unlock(&told->mutex);
 }
 
-static void on_slow_answer(void *ctx, const struct weft_client_answer *answer)
+static void on_slow_answer(void *ctx, const struct weft_answer *answer)
 {
     *(int *)ctx = answer->status;
 }
@@ -256,7 +256,7 @@ static void the_c_client_hears_of_the_end_and_calls_no_more(void **state)
     struct test_in_process *world = start(8000, 2000);
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     int slow = -1;
     weft_client_options_init(&options);
     options.url = world->url;
@@ -266,15 +266,15 @@ static void the_c_client_hears_of_the_end_and_calls_no_more(void **state)
     assert_ok(weft_client_connect(&options, &client, NULL, 0));
     assert_ok(weft_client_call(client, "demo.sleep", "[700]", 0, on_slow_answer, &slow));
     assert_ok(weft_client_call_wait(client, "get_data", NULL, 0, &answer));
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     test_in_process_stop_begin(world);
     wait_told(&told, &told.goaway);
     assert_in_range(told.reconnect_after_ms, 0, 1999);
     assert_ok(weft_client_call_wait(client, "get_data", NULL, 0, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_UNAVAILABLE);
-    assert_int_equal(answer->executed, WEFT_CLIENT_EXECUTED_NO);
+    assert_int_equal(answer->executed, WEFT_EXECUTED_NO);
     assert_string_equal(answer->reason, "weft.draining");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     wait_told(&told, &told.closed);
     assert_int_equal(told.code, 1001);
     weft_client_close(client);

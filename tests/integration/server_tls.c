@@ -158,7 +158,7 @@ static void client_verifies_unless_told_otherwise(void **state)
     (void)state;
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     char message[256];
     weft_client_options_init(&options);
     /* The system knows nothing of our CA. */
@@ -173,7 +173,7 @@ static void client_verifies_unless_told_otherwise(void **state)
     assert_ok(weft_client_call_wait(client, "subtract", "[42,23]", 0, &answer));
     assert_int_equal(answer->status, 0);
     assert_string_equal(answer->result, "19");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
 }
 
@@ -214,7 +214,7 @@ static void large_messages_go_both_ways(void **state)
     enum { LEN = 900000 };
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     char message[256];
     char *params = malloc(LEN + 8);
     weft_client_options_init(&options);
@@ -226,7 +226,7 @@ static void large_messages_go_both_ways(void **state)
     assert_ok(weft_client_call_wait(client, "demo.echo", params, 0, &answer));
     assert_int_equal(answer->status, 0);
     assert_in_range(answer->result_len, LEN, LEN + 8);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     free(params);
 }
@@ -250,11 +250,11 @@ static void *make_calls(void *arg)
     options.ca_file = ca.cert;
     load->err = connect_client(&options, &client, message);
     while (!load->err && !atomic_load(load->over)) {
-        struct weft_client_answer *answer = NULL;
+        struct weft_answer *answer = NULL;
         load->err = weft_client_call_wait(client, "subtract", "[2,1]", 0, &answer);
         if (!load->err)
             load->err = answer->status;
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
         load->calls++;
     }
     weft_client_close(client);
@@ -329,7 +329,7 @@ static void sighup_reads_the_certificates_again(void **state)
     struct test_server *process = test_server_new(args);
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     char message[256];
     char name[64];
     assert_true(process->secure);
@@ -349,7 +349,7 @@ static void sighup_reads_the_certificates_again(void **state)
     assert_string_equal(name, "after");
     assert_ok(weft_client_call_wait(client, "subtract", "[42,23]", 0, &answer));
     assert_string_equal(answer->result, "19");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     test_server_free(process);
 }

@@ -418,12 +418,12 @@ static void call(const char *url, int deflate)
     strcpy(params + 2000, "\"}");
     if (weft_client_connect(&options, &client, message, sizeof(message)))
         fail_msg("%s", message);
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     for (int i = 0; i < 3; i++) {
         assert_ok(weft_client_call_wait(client, "demo.echo", params, 0, &answer));
         assert_int_equal(answer->status, 0);
         assert_string_equal(answer->result, params);
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
     }
     weft_client_close(client);
 }

@@ -46,7 +46,7 @@ static void the_client_library_understands_them(void **state)
     (void)state;
     struct weft_client_options options;
     struct weft_client *client;
-    struct weft_client_answer *answer;
+    struct weft_answer *answer;
     weft_client_options_init(&options);
     options.url = group_server->url;
     assert_ok(weft_client_connect(&options, &client, NULL, 0));
@@ -58,9 +58,9 @@ static void the_client_library_understands_them(void **state)
     assert_string_equal(answer->message, "later");
     assert_string_equal(answer->reason, "acme.busy");
     assert_int_equal(answer->retry_after_ms, 30);
-    assert_int_equal(answer->executed, WEFT_CLIENT_EXECUTED_UNKNOWN);
+    assert_int_equal(answer->executed, WEFT_EXECUTED_UNKNOWN);
     assert_true(answer->retryable);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
 }
 

@@ -87,7 +87,7 @@ static void the_client_library_carries_its_deadline_across(void **state)
     (void)state;
     struct weft_client_options options;
     struct weft_client *client;
-    struct weft_client_answer *answer;
+    struct weft_answer *answer;
     weft_client_options_init(&options);
     options.url = group_server->url;
     assert_ok(weft_client_connect(&options, &client, NULL, 0));
@@ -95,10 +95,10 @@ static void the_client_library_carries_its_deadline_across(void **state)
     assert_ok(weft_client_call_wait(client, "demo.sleep", "[30000]", 60, &answer));
     assert_in_range(now_ms() - before, 50, 5000);
     assert_int_equal(answer->status, WEFT_STATUS_DEADLINE_EXCEEDED);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_ok(weft_client_call_wait(client, "sum", "[1,2]", 0, &answer));
     assert_string_equal(answer->result, "3");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
 }
 

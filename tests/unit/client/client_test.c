@@ -158,7 +158,7 @@ static void an_answer_comes_as_it_was_sent(void **state)
     (void)state;
     struct script script = {.run = serve_echo};
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     script_start(&script);
     assert_ok(connect_to(&script, &client));
     assert_ok(weft_client_call_wait(client, "echo", "[1, \"\\u00e9\"]", 0, &answer));
@@ -166,20 +166,20 @@ static void an_answer_comes_as_it_was_sent(void **state)
     assert_string_equal(answer->result, "[1, \"\\u00e9\"]");
     assert_int_equal(answer->result_len, strlen(answer->result));
     assert_string_equal(answer->message, "");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_ok(weft_client_call_wait(client, "bare", NULL, 0, &answer));
     assert_string_equal(answer->result, "null");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_ok(weft_client_call_wait(client, "fail", "{}", 0, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_RESOURCE_EXHAUSTED);
     assert_null(answer->result);
     assert_string_equal(answer->message, "slow down");
     assert_string_equal(answer->reason, "acme.quota");
-    assert_int_equal(answer->executed, WEFT_CLIENT_EXECUTED_NO);
+    assert_int_equal(answer->executed, WEFT_EXECUTED_NO);
     assert_true(answer->retryable);
     assert_int_equal(answer->retry_after_ms, 1200);
     assert_non_null(strstr(answer->data, "\"retry_after_ms\":1200"));
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     script_stop(&script);
 }
@@ -189,7 +189,7 @@ static void calls_that_cannot_be_sent_are_refused_here(void **state)
     (void)state;
     struct script script = {0};
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     char big[5000] = "[\"";
     script_start(&script);
     assert_ok(connect_to(&script, &client));
@@ -225,21 +225,21 @@ static void a_call_ends_at_its_deadline_and_is_cancelled(void **state)
     (void)state;
     struct script script = {.run = serve_late};
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     script_start(&script);
     assert_ok(connect_to(&script, &client));
     assert_ok(weft_client_call_wait(client, "slow", NULL, SHORT_MS, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_DEADLINE_EXCEEDED);
-    assert_int_equal(answer->executed, WEFT_CLIENT_EXECUTED_UNKNOWN);
-    weft_client_answer_free(answer);
+    assert_int_equal(answer->executed, WEFT_EXECUTED_UNKNOWN);
+    weft_answer_free(answer);
     assert_ok(weft_client_call_wait(client, "next", NULL, 0, &answer));
     assert_string_equal(answer->result, "\"in time\"");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     script_stop(&script);
 }
 
-static void on_answer(void *ctx, const struct weft_client_answer *answer)
+static void on_answer(void *ctx, const struct weft_answer *answer)
 {
     log_add(ctx, "%s ", weft_status_name(answer->status));
 }
@@ -261,7 +261,7 @@ static void a_lost_connection_ends_every_call_and_then_tells(void **state)
     (void)state;
     struct script script = {.run = serve_death};
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     struct weft_client_options options;
     struct event_log log;
     log_init(&log);
@@ -299,10 +299,10 @@ static void closing_ends_calls_under_way(void **state)
     log_done(&log);
 }
 
-static void wait_in_callback(void *ctx, const struct weft_client_answer *answer)
+static void wait_in_callback(void *ctx, const struct weft_answer *answer)
 {
     struct weft_client *client = *(struct weft_client **)ctx;
-    struct weft_client_answer *other = NULL;
+    struct weft_answer *other = NULL;
     (void)answer;
     SCRIPT_CHECK(weft_client_call_wait(client, "a", NULL, 0, &other) == WEFT_ERR_STATE);
     SCRIPT_CHECK(weft_client_call(client, "from.callback", NULL, 0, NULL, NULL) == 0);
@@ -320,7 +320,7 @@ static void callbacks_may_call_but_not_wait(void **state)
     (void)state;
     struct script script = {.run = serve_two};
     struct weft_client *client = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     struct event_log log;
     log_init(&log);
     script_start(&script);
@@ -331,7 +331,7 @@ static void callbacks_may_call_but_not_wait(void **state)
     nanosleep(&pause, NULL);
     assert_ok(weft_client_call_wait(client, "last", NULL, 0, &answer));
     assert_string_equal(answer->result, "3");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     weft_client_close(client);
     script_stop(&script);
     log_done(&log);
@@ -440,7 +440,7 @@ static bool live(const struct weft_alloc *alloc)
     struct weft_client_doc_options doc_options;
     struct weft_client *client = NULL;
     struct weft_client_doc *doc = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     uint64_t version = 0;
     script_start(&script);
     weft_client_options_init(&options);
@@ -453,16 +453,16 @@ static bool live(const struct weft_alloc *alloc)
     bool ok = weft_client_connect(&options, &client, NULL, 0) == 0;
     if (client) {
         ok = weft_client_call_wait(client, "sum", "[1,2]", 0, &answer) == 0 && !answer->status;
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
         answer = NULL;
         ok = weft_client_doc_open_wait(client, &doc_options, &doc, &answer) == 0 && doc && ok;
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
         answer = NULL;
     }
     if (doc) {
         ok = weft_client_doc_edit_wait(doc, 0, "[\"a\"]", &version, &answer) == 0 && ok &&
              version == 1;
-        weft_client_answer_free(answer);
+        weft_answer_free(answer);
         weft_client_doc_close(doc);
     }
     weft_client_close(client);

@@ -46,7 +46,7 @@ static void on_doc_closed(void *ctx, struct weft_client_doc *doc, const char *re
 }
 
 static void on_edited(void *ctx, struct weft_client_doc *doc, uint64_t version,
-                      const struct weft_client_answer *answer)
+                      const struct weft_answer *answer)
 {
     struct world *world = ctx;
     log_add(&world->log, "edited%llu:%s%s ", (unsigned long long)version,
@@ -78,11 +78,11 @@ static void world_init(struct world *world, void (*run)(struct script *script))
 
 static void world_open(struct world *world)
 {
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     assert_ok(weft_client_doc_open_wait(world->client, &world->options, &world->doc, &answer));
     assert_int_equal(answer->status, 0);
     assert_non_null(world->doc);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
 }
 
 static void world_done(struct world *world)
@@ -153,12 +153,12 @@ static void a_refused_open_leaves_nothing_behind(void **state)
 {
     (void)state;
     struct world world;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     world_init(&world, serve_missing);
     assert_ok(weft_client_doc_open_wait(world.client, &world.options, &world.doc, &answer));
     assert_null(world.doc);
     assert_int_equal(answer->status, WEFT_STATUS_NOT_FOUND);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     world_open(&world);
     world_done(&world);
 }
@@ -168,14 +168,14 @@ static void a_document_is_open_once(void **state)
     (void)state;
     struct world world;
     struct weft_client_doc *second = NULL;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     world_init(&world, answer_open);
     world_open(&world);
     assert_ok(weft_client_doc_open_wait(world.client, &world.options, &second, &answer));
     assert_null(second);
     assert_int_equal(answer->status, WEFT_STATUS_ALREADY_EXISTS);
     assert_string_equal(answer->reason, "weft.client.open");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     world_done(&world);
 }
 
@@ -189,12 +189,12 @@ static void an_answer_that_says_nothing_is_an_error(void **state)
 {
     (void)state;
     struct world world;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     world_init(&world, serve_nonsense);
     assert_ok(weft_client_doc_open_wait(world.client, &world.options, &world.doc, &answer));
     assert_null(world.doc);
     assert_string_equal(answer->reason, "weft.client.open_failed");
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     world_done(&world);
 }
 
@@ -202,7 +202,7 @@ static void names_and_replicas_out_of_range_are_refused(void **state)
 {
     (void)state;
     struct world world;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     char name[257];
     world_init(&world, NULL);
     memset(name, 'n', sizeof(name) - 1);
@@ -284,7 +284,7 @@ static void operations_that_come_early_wait_for_ones_own(void **state)
     (void)state;
     struct world world;
     uint64_t version = 0;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     world_init(&world, serve_early);
     world_open(&world);
     assert_ok(weft_client_doc_edit(world.doc, 5, "[\"mine\"]", on_edited, &world));
@@ -293,7 +293,7 @@ static void operations_that_come_early_wait_for_ones_own(void **state)
     assert_ok(weft_client_doc_edit_wait(world.doc, 9, "[\"mine\"]", &version, &answer));
     assert_int_equal(version, 10);
     assert_int_equal(weft_client_doc_version(world.doc), 10);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     world_done(&world);
 }
 
@@ -338,16 +338,16 @@ static void an_edit_of_unknown_outcome_stops_further_ones(void **state)
     (void)state;
     struct world world;
     uint64_t version = 77;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     world_init(&world, serve_refusals);
     world_open(&world);
     assert_ok(weft_client_doc_edit_wait(world.doc, 5, "[\"mine\"]", &version, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_INVALID_ARGUMENT);
     assert_int_equal(version, 0);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_ok(weft_client_doc_edit_wait(world.doc, 5, "[\"mine\"]", &version, &answer));
     assert_int_equal(answer->status, WEFT_STATUS_UNAVAILABLE);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_err(weft_client_doc_edit_wait(world.doc, 5, "[\"mine\"]", &version, &answer),
                WEFT_ERR_STATE);
     world_done(&world);
@@ -416,13 +416,13 @@ static void a_document_may_be_closed_in_its_own_callback(void **state)
 {
     (void)state;
     struct world world;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     world_init(&world, serve_two_ops);
     world.close_in_op = true;
     world_open(&world);
     log_wait(&world.log, "op6:[\"x\"] by u/c/6 ");
     assert_ok(weft_client_call_wait(world.client, "after", NULL, 0, &answer));
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
     assert_string_equal(world.log.text, "op6:[\"x\"] by u/c/6 ");
     world_done(&world);
 }

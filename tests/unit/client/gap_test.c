@@ -23,7 +23,7 @@ static void on_doc_closed(void *ctx, struct weft_client_doc *doc, const char *re
 {
     struct world *world = ctx;
     uint64_t version;
-    struct weft_client_answer *answer;
+    struct weft_answer *answer;
     log_add(&world->log, "closed:%s ", reason);
     /* No edit is taken any more, nor would waiting be possible in here. */
     if (weft_client_doc_edit(doc, 1, "[]", NULL, NULL) != WEFT_ERR_CLOSED ||
@@ -32,7 +32,7 @@ static void on_doc_closed(void *ctx, struct weft_client_doc *doc, const char *re
 }
 
 static void on_edited(void *ctx, struct weft_client_doc *doc, uint64_t version,
-                      const struct weft_client_answer *answer)
+                      const struct weft_answer *answer)
 {
     struct world *world = ctx;
     (void)doc;
@@ -47,7 +47,7 @@ static void world_init(struct world *world, void (*run)(struct script *script))
                                                                .closed = on_doc_closed};
     struct weft_client_options options;
     struct weft_client_doc_options doc_options;
-    struct weft_client_answer *answer = NULL;
+    struct weft_answer *answer = NULL;
     *world = (struct world){.script = {.run = run}};
     log_init(&world->log);
     script_start(&world->script);
@@ -60,7 +60,7 @@ static void world_init(struct world *world, void (*run)(struct script *script))
     doc_options.ctx = world;
     assert_ok(weft_client_doc_open_wait(world->client, &doc_options, &world->doc, &answer));
     assert_int_equal(answer->status, 0);
-    weft_client_answer_free(answer);
+    weft_answer_free(answer);
 }
 
 static void world_done(struct world *world)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers in the form the application sees: one allocation with all strings behind the struct. */
-#include "client/client_internal.h"
+#include "peer/answer.h"
+
+#include "base/assert.h"
+
+#include <stdatomic.h>
 
 #define ANSWER_MAGIC 0x77616e73u
 
@@ -9,19 +13,19 @@ struct answer_box {
     size_t size;
     unsigned magic;
     atomic_uint refs; /* the callback that is told of it, and who keeps it on another thread */
-    struct weft_client_answer answer;
+    struct weft_answer answer;
     char text[];
 };
 
 /* What is delivered when there is no memory for the real one. It ran, or may have. */
-static const struct weft_client_answer no_memory = {
+static const struct weft_answer no_memory = {
     .status = WEFT_STATUS_RESOURCE_EXHAUSTED,
     .message = "out of memory: the answer could not be kept",
     .reason = "weft.client.memory",
     .data = "",
 };
 
-static struct answer_box *box_of(const struct weft_client_answer *answer)
+static struct answer_box *box_of(const struct weft_answer *answer)
 {
     struct answer_box *box = WEFT_CONTAINER_OF((uintptr_t)answer, struct answer_box, answer);
     WEFT_ASSERT(box->magic == ANSWER_MAGIC);
@@ -41,13 +45,12 @@ static const char *put(char **at, struct weft_slice s)
 static int executed_of(enum weft_rpc_executed executed)
 {
     if (executed == WEFT_RPC_EXECUTED_NO)
-        return WEFT_CLIENT_EXECUTED_NO;
-    return executed == WEFT_RPC_EXECUTED_YES ? WEFT_CLIENT_EXECUTED_YES
-                                             : WEFT_CLIENT_EXECUTED_UNKNOWN;
+        return WEFT_EXECUTED_NO;
+    return executed == WEFT_RPC_EXECUTED_YES ? WEFT_EXECUTED_YES : WEFT_EXECUTED_UNKNOWN;
 }
 
-const struct weft_client_answer *weft__client_answer_new(const struct weft_alloc *alloc,
-                                                         const struct weft_rpc_answer *from)
+const struct weft_answer *weft__answer_new(const struct weft_alloc *alloc,
+                                           const struct weft_rpc_answer *from)
 {
     const struct weft_rpc_error *error = &from->error;
     struct weft_slice result = weft__json_raw(from->result);
@@ -63,7 +66,7 @@ const struct weft_client_answer *weft__client_answer_new(const struct weft_alloc
     box->magic = ANSWER_MAGIC;
     atomic_init(&box->refs, 1);
     char *at = box->text;
-    box->answer = (struct weft_client_answer){
+    box->answer = (struct weft_answer){
         .status = from->result ? 0 : error->status,
         .result = from->result ? put(&at, result) : NULL,
         .result_len = result.len,
@@ -71,7 +74,7 @@ const struct weft_client_answer *weft__client_answer_new(const struct weft_alloc
         .reason = put(&at, error->reason),
         .data = put(&at, data),
         .data_len = data.len,
-        .executed = from->result ? WEFT_CLIENT_EXECUTED_YES : executed_of(error->executed),
+        .executed = from->result ? WEFT_EXECUTED_YES : executed_of(error->executed),
         .retryable = error->retryable,
         .retry_after_ms = error->retry_after_ms,
     };
@@ -85,7 +88,7 @@ static void unref(struct answer_box *box)
         weft__mem_free(box->alloc, box, box->size);
 }
 
-struct weft_client_answer *weft__client_answer_keep(const struct weft_client_answer *answer)
+struct weft_answer *weft__answer_keep(const struct weft_answer *answer)
 {
     if (answer == &no_memory)
         return NULL;
@@ -94,20 +97,19 @@ struct weft_client_answer *weft__client_answer_keep(const struct weft_client_ans
     return &box->answer;
 }
 
-void weft__client_answer_drop(const struct weft_client_answer *answer)
+void weft__answer_drop(const struct weft_answer *answer)
 {
     if (answer != &no_memory)
         unref(box_of(answer));
 }
 
-void weft_client_answer_free(struct weft_client_answer *answer)
+void weft_answer_free(struct weft_answer *answer)
 {
     if (answer)
         unref(box_of(answer));
 }
 
-struct weft_rpc_answer weft__client_local_answer(int status, const char *reason,
-                                                 const char *message)
+struct weft_rpc_answer weft__answer_local(int status, const char *reason, const char *message)
 {
     return (struct weft_rpc_answer){.error = {
                                         .status = status,

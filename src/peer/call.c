@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that are served by an application. */
+#include "peer/call.h"
+
+#include "base/assert.h"
+#include "io/clock.h"
+#include "peer/failure.h"
+#include "peer/handle.h"
+#include "rpc/peer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { ARENA_MAX = 256 * 1024 * 1024 };
+
+enum call_state { CALL_OPEN, CALL_ANSWERED, CALL_OVER };
+
+struct weft_served {
+    const struct weft_alloc *alloc;
+    size_t count;
+    struct served_method {
+        const struct weft_method *method;
+        struct weft_domain *domain;
+    } methods[];
+};
+
+struct weft_call {
+    /* Constant after it was made. */
+    struct weft_domain *domain;
+    const struct weft_method *method;
+    struct weft_peer *peer;
+    char *params; /* in |texts|, as the two behind it */
+    size_t params_len;
+    const char *idem;
+    const char *traceparent;
+    uint64_t deadline_ns;
+    bool is_notification;
+    size_t texts_size;
+    char *texts;
+
+    atomic_uint refs;  /* |users|, and one while there is |rpc| or something is posted */
+    atomic_uint users; /* who may answer */
+    atomic_int state;  /* enum call_state */
+    atomic_bool unwanted;
+    pthread_mutex_t mutex; /* of |cancel| and |cancel_ctx| */
+    void (*cancel)(struct weft_call *call, void *ctx);
+    void *cancel_ctx;
+    struct weft_arena arena; /* of whoever has the call */
+
+    /* The loop's thread. */
+    struct weft_rpc_call *rpc; /* NULL: it has its answer, or nobody waits any more */
+
+    /* Whoever has set ANSWERED, then the loop's thread. */
+    struct weft_task answer_task;
+    struct weft_bytes result;
+    struct weft_kept_failure *failure; /* NULL: |result| */
+
+    struct weft_pool_job job;
+};
+
+static const struct weft_rpc_failure no_answer = {.status = WEFT_STATUS_INTERNAL,
+                                                  .message = "the method gave no answer"};
+
+static const struct weft_rpc_failure pool_full = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                                                  .message = "too many calls wait for a thread",
+                                                  .reason = "weft.pool.full",
+                                                  .executed = WEFT_RPC_EXECUTED_NO};
+
+/* ---- life ---- */
+
+static void unref(struct weft_call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    struct weft_domain *domain = call->domain;
+    const struct weft_alloc *alloc = weft__domain_alloc(domain);
+    WEFT_ASSERT(!call->rpc);
+    weft_peer_unref(call->peer);
+    weft__kept_failure_free(alloc, call->failure);
+    weft__bytes_done(&call->result);
+    weft__arena_done(&call->arena);
+    pthread_mutex_destroy(&call->mutex);
+    weft__mem_free(alloc, call->texts, call->texts_size);
+    weft__mem_free(alloc, call, sizeof(*call));
+    weft__domain_unref(domain);
+}
+
+static char *put_text(char **at, struct weft_slice text)
+{
+    char *begin = *at;
+    weft__mem_copy(begin, text.ptr, text.len);
+    begin[text.len] = '\0';
+    *at = begin + text.len + 1;
+    return begin;
+}
+
+/* Copies what the application may look at on any thread. */
+static bool copy_texts(struct weft_call *call, const struct weft_rpc_call *rpc)
+{
+    struct weft_slice params = weft__json_raw(rpc->params);
+    call->texts_size = params.len + rpc->meta.idem.len + rpc->meta.traceparent.len + 3;
+    call->texts = weft__mem_alloc(weft__domain_alloc(call->domain), call->texts_size);
+    if (!call->texts)
+        return false;
+    char *at = call->texts;
+    call->params = put_text(&at, params);
+    call->params_len = params.len;
+    call->idem = put_text(&at, rpc->meta.idem);
+    call->traceparent = put_text(&at, rpc->meta.traceparent);
+    return true;
+}
+
+/* The public call for |rpc|, with one user and the reference of |rpc|; NULL when out of memory. */
+static struct weft_call *call_new(const struct served_method *served, struct weft_rpc_call *rpc)
+{
+    const struct weft_alloc *alloc = weft__domain_alloc(served->domain);
+    struct weft_call *call = weft__mem_zalloc(alloc, sizeof(*call));
+    if (!call)
+        return NULL;
+    call->domain = weft__domain_ref(served->domain);
+    call->method = served->method;
+    call->deadline_ns = weft__rpc_call_deadline_ns(rpc);
+    call->is_notification = weft__rpc_call_is_notification(rpc);
+    atomic_init(&call->refs, 2);
+    atomic_init(&call->users, 1);
+    atomic_init(&call->state, CALL_OPEN);
+    atomic_init(&call->unwanted, false);
+    pthread_mutex_init(&call->mutex, NULL);
+    weft__arena_init(&call->arena, alloc, ARENA_MAX);
+    weft__bytes_init(&call->result, alloc, SIZE_MAX);
+    call->peer = weft__peer_of(weft__rpc_call_peer(rpc), served->domain);
+    if (call->peer && copy_texts(call, rpc)) {
+        call->rpc = rpc;
+        return call;
+    }
+    unref(call);
+    unref(call);
+    return NULL;
+}
+
+/* ---- answering ---- */
+
+/* Takes the right to answer. */
+static bool take(struct weft_call *call, enum call_state next)
+{
+    int open = CALL_OPEN;
+    return atomic_compare_exchange_strong(&call->state, &open, (int)next);
+}
+
+/* The loop's call is done with. */
+static struct weft_rpc_call *leave_rpc(struct weft_call *call)
+{
+    struct weft_rpc_call *rpc = call->rpc;
+    call->rpc = NULL;
+    return rpc;
+}
+
+/* On the loop: hands the kept answer over. */
+static void deliver_kept(struct weft_task *task)
+{
+    struct weft_call *call = WEFT_CONTAINER_OF(task, struct weft_call, answer_task);
+    struct weft_rpc_call *rpc = leave_rpc(call);
+    if (rpc) {
+        if (call->failure)
+            weft__rpc_call_fail(rpc, &call->failure->failure);
+        else
+            weft__rpc_call_result(rpc, weft__bytes_slice(&call->result));
+        unref(call);
+    }
+    unref(call);
+}
+
+/* The answer was kept; the caller has set ANSWERED. */
+static void post_kept(struct weft_call *call)
+{
+    weft__task_init(&call->answer_task, deliver_kept);
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+    if (!weft__domain_post(call->domain, &call->answer_task))
+        unref(call); /* its thread has ended, and told the call so */
+}
+
+/* Answers with |failure| on whatever thread; somebody's to take first. Without memory for a copy
+ * the call stays open until its deadline, or the end of its connection. */
+static int answer_failure(struct weft_call *call, const struct weft_rpc_failure *failure)
+{
+    bool here = weft__domain_here(call->domain);
+    struct weft_kept_failure *kept = NULL;
+    if (!here) {
+        kept = weft__kept_failure_new(weft__domain_alloc(call->domain), failure);
+        if (!kept)
+            return WEFT_ERR_NOMEM;
+    }
+    if (!take(call, CALL_ANSWERED)) {
+        weft__kept_failure_free(weft__domain_alloc(call->domain), kept);
+        return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
+    }
+    if (!here) {
+        call->failure = kept;
+        post_kept(call);
+        return 0;
+    }
+    struct weft_rpc_call *rpc = leave_rpc(call);
+    WEFT_ASSERT(rpc);
+    weft__rpc_call_fail(rpc, failure);
+    unref(call);
+    return 0;
+}
+
+static int answer_result(struct weft_call *call, struct weft_slice result)
+{
+    bool here = weft__domain_here(call->domain);
+    struct weft_bytes copy;
+    weft__bytes_init(&copy, weft__domain_alloc(call->domain), SIZE_MAX);
+    if (!here) {
+        weft__bytes_append_slice(&copy, result);
+        if (weft__bytes_error(&copy))
+            return WEFT_ERR_NOMEM;
+    }
+    if (!take(call, CALL_ANSWERED)) {
+        weft__bytes_done(&copy);
+        return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
+    }
+    if (!here) {
+        call->result = copy;
+        post_kept(call);
+        return 0;
+    }
+    struct weft_rpc_call *rpc = leave_rpc(call);
+    WEFT_ASSERT(rpc);
+    weft__rpc_call_result(rpc, result);
+    unref(call);
+    return 0;
+}
+
+static int check_json(const struct weft_alloc *alloc, struct weft_slice text)
+{
+    struct weft_arena arena;
+    const struct weft_json *value;
+    weft__arena_init(&arena, alloc, SIZE_MAX);
+    int err = weft__json_parse(text, &arena, NULL, NULL, &value);
+    weft__arena_done(&arena);
+    return err;
+}
+
+int weft_call_finish(struct weft_call *call, const char *result)
+{
+    struct weft_slice text = weft__slice_str(result ? result : "null");
+    int err = check_json(weft__domain_alloc(call->domain), text);
+    if (err)
+        return err == WEFT_ERR_NOMEM ? err : WEFT_ERR_JSON;
+    return answer_result(call, text);
+}
+
+int weft_call_fail(struct weft_call *call, const struct weft_failure *failure)
+{
+    struct weft_rpc_failure own;
+    struct weft_rpc_violation rules[WEFT_FAILURE_VIOLATIONS_MAX];
+    int err = weft__failure_read(failure, rules, &own);
+    if (!err && own.details.len)
+        err = check_json(weft__domain_alloc(call->domain), own.details) ? WEFT_ERR_JSON : 0;
+    return err ? err : answer_failure(call, &own);
+}
+
+struct weft_call *weft_call_keep(struct weft_call *call)
+{
+    atomic_fetch_add_explicit(&call->users, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+    return call;
+}
+
+void weft_call_release(struct weft_call *call)
+{
+    if (!call)
+        return;
+    if (atomic_fetch_sub_explicit(&call->users, 1, memory_order_acq_rel) == 1)
+        (void)answer_failure(call, &no_answer);
+    unref(call);
+}
+
+/* ---- when nobody waits any more ---- */
+
+/* The application's function, which is told once. */
+static bool tell_unwanted(struct weft_call *call)
+{
+    pthread_mutex_lock(&call->mutex);
+    void (*fn)(struct weft_call *, void *) = call->cancel;
+    void *ctx = call->cancel_ctx;
+    bool first = !atomic_exchange(&call->unwanted, true);
+    pthread_mutex_unlock(&call->mutex);
+    if (fn && first)
+        fn(call, ctx);
+    return fn != NULL;
+}
+
+static void on_cancel(struct weft_rpc_call *rpc, int status, void *ctx)
+{
+    static const struct weft_rpc_failure canceled = {.status = WEFT_STATUS_CANCELED};
+    struct weft_call *call = ctx;
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+    WEFT_ASSERT(call->rpc == rpc);
+    if (status == WEFT_STATUS_CANCELED) {
+        if (!tell_unwanted(call) && take(call, CALL_OVER)) {
+            weft__rpc_call_fail(leave_rpc(call), &canceled);
+            unref(call);
+        }
+    } else {
+        (void)take(call, CALL_OVER);
+        weft__rpc_call_drop(leave_rpc(call)); /* nothing is sent */
+        unref(call);
+        (void)tell_unwanted(call);
+    }
+    unref(call);
+}
+
+void weft_call_on_cancel(struct weft_call *call, void (*fn)(struct weft_call *call, void *ctx),
+                         void *ctx)
+{
+    pthread_mutex_lock(&call->mutex);
+    call->cancel = fn;
+    call->cancel_ctx = ctx;
+    bool late = fn && atomic_load(&call->unwanted);
+    pthread_mutex_unlock(&call->mutex);
+    if (late)
+        fn(call, ctx);
+}
+
+/* ---- running ---- */
+
+/* On the loop: the handler has returned, and somebody may answer later. */
+static void keep_open(struct weft_call *call)
+{
+    static const struct weft_rpc_failure no_memory = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                                                      .message = "out of memory",
+                                                      .reason = "weft.memory"};
+    if (!call->rpc || !weft__rpc_call_defer(call->rpc, on_cancel, call))
+        return;
+    (void)take(call, CALL_OVER);
+    weft__rpc_call_fail(leave_rpc(call), &no_memory);
+    unref(call);
+}
+
+static void run_blocking(struct weft_pool_job *job)
+{
+    struct weft_call *call = WEFT_CONTAINER_OF(job, struct weft_call, job);
+    if (!weft_call_is_canceled(call))
+        call->method->handler(call, call->method->ctx);
+    weft_call_release(call);
+}
+
+static void submit(struct weft_call *call)
+{
+    keep_open(call);
+    if (!call->rpc) {
+        weft_call_release(call);
+        return;
+    }
+    weft__pool_job_init(&call->job, NULL, run_blocking, NULL);
+    if (weft__pool_submit(weft__domain_pool(call->domain), &call->job)) {
+        (void)answer_failure(call, &pool_full);
+        weft_call_release(call);
+    }
+}
+
+static void serve(struct weft_rpc_call *rpc, void *ctx)
+{
+    const struct served_method *served = ctx;
+    struct weft_call *call = call_new(served, rpc);
+    if (!call) {
+        weft__rpc_call_error(rpc, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
+        return;
+    }
+    if (served->method->flags & WEFT_METHOD_BLOCKING) {
+        submit(call);
+        return;
+    }
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+    served->method->handler(call, served->method->ctx);
+    weft_call_release(call);
+    keep_open(call);
+    unref(call);
+}
+
+/* ---- what the application sees ---- */
+
+const char *weft_call_method(const struct weft_call *call)
+{
+    return call->method->name;
+}
+
+const char *weft_call_params(const struct weft_call *call, size_t *ret_len)
+{
+    if (ret_len)
+        *ret_len = call->params_len;
+    return call->params;
+}
+
+uint64_t weft_call_time_left_ms(const struct weft_call *call)
+{
+    uint64_t now_ns = weft__clock_now_ns();
+    if (atomic_load(&call->state) == CALL_OVER)
+        return 0;
+    if (call->deadline_ns == WEFT_RPC_NO_DEADLINE)
+        return UINT64_MAX;
+    return now_ns < call->deadline_ns ? (call->deadline_ns - now_ns) / WEFT_NS_PER_MS : 0;
+}
+
+const char *weft_call_idempotency_key(const struct weft_call *call)
+{
+    return call->idem;
+}
+
+const char *weft_call_traceparent(const struct weft_call *call)
+{
+    return call->traceparent;
+}
+
+int weft_call_is_notification(const struct weft_call *call)
+{
+    return call->is_notification;
+}
+
+struct weft_peer *weft_call_peer(const struct weft_call *call)
+{
+    return call->peer;
+}
+
+void *weft_call_alloc(struct weft_call *call, size_t size)
+{
+    return weft__arena_alloc(&call->arena, size);
+}
+
+int weft_call_is_canceled(const struct weft_call *call)
+{
+    return atomic_load(&call->unwanted);
+}
+
+/* ---- registering ---- */
+
+int weft__methods_register(struct weft_domain *domain, struct weft_rpc_registry *registry,
+                           const struct weft_method *methods, size_t count,
+                           struct weft_served **ret_served)
+{
+    const struct weft_alloc *alloc = weft__domain_alloc(domain);
+    struct weft_served *served =
+        weft__mem_zalloc(alloc, sizeof(*served) + count * sizeof(served->methods[0]));
+    *ret_served = served;
+    if (!served)
+        return WEFT_ERR_NOMEM;
+    served->alloc = alloc;
+    served->count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct weft_method *method = &methods[i];
+        served->methods[i] = (struct served_method){method, domain};
+        bool blocking = method->flags & WEFT_METHOD_BLOCKING;
+        if (!method->handler || (blocking && !weft__domain_pool(domain)))
+            return WEFT_ERR_USAGE;
+        const struct weft_rpc_method own = {.name = method->name,
+                                            .handler = serve,
+                                            .ctx = &served->methods[i],
+                                            .summary = method->summary};
+        int err = weft__rpc_registry_add(registry, &own);
+        if (err)
+            return err == WEFT_ERR_EXISTS ? WEFT_ERR_USAGE : err;
+    }
+    return 0;
+}
+
+void weft__served_free(struct weft_served *served)
+{
+    if (served)
+        weft__mem_free(served->alloc, served,
+                       sizeof(*served) + served->count * sizeof(served->methods[0]));
+}
+
+const struct weft_method *weft__methods_copy(struct weft_arena *arena,
+                                             const struct weft_method *methods, size_t count)
+{
+    struct weft_method *copy = weft__arena_alloc_array(arena, count + 1, sizeof(*copy));
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = methods[i];
+        const char *name = methods[i].name ? methods[i].name : "";
+        copy[i].name = weft__arena_copy(arena, name, strlen(name));
+        if (methods[i].summary)
+            copy[i].summary =
+                weft__arena_copy(arena, methods[i].summary, strlen(methods[i].summary));
+        if (!copy[i].name || (methods[i].summary && !copy[i].summary))
+            return NULL;
+    }
+    return copy;
+}
