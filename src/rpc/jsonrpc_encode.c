@@ -37,11 +37,15 @@ static void put_violations(struct weft_json_writer *w, const struct weft_rpc_fai
     weft__json_end_array(w);
 }
 
-static void put_error_data(struct weft_json_writer *w, const struct weft_rpc_failure *failure)
+void weft__jsonrpc_put_failure(struct weft_json_writer *w, const struct weft_rpc_failure *failure,
+                               const char *message)
 {
-    weft__json_begin_object(w);
     weft__json_key(w, "code");
     weft__json_put_str(w, weft_status_name(failure->status));
+    if (message) {
+        weft__json_key(w, "message");
+        weft__json_put_str(w, message);
+    }
     if (failure->reason) {
         weft__json_key(w, "reason");
         weft__json_put_str(w, failure->reason);
@@ -60,7 +64,6 @@ static void put_error_data(struct weft_json_writer *w, const struct weft_rpc_fai
         weft__json_key(w, "details");
         weft__json_put_raw(w, failure->details);
     }
-    weft__json_end_object(w);
 }
 
 static void put_error(struct weft_bytes *out, const struct weft_rpc_failure *failure)
@@ -74,7 +77,9 @@ static void put_error(struct weft_bytes *out, const struct weft_rpc_failure *fai
     weft__json_key(&w, "message");
     weft__json_put_str(&w, failure->message ? failure->message : weft_status_name(failure->status));
     weft__json_key(&w, "data");
-    put_error_data(&w, failure);
+    weft__json_begin_object(&w);
+    weft__jsonrpc_put_failure(&w, failure, NULL);
+    weft__json_end_object(&w);
     weft__json_end_object(&w);
 }
 

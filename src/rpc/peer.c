@@ -84,6 +84,9 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
                                    .events_ctx = options->events_ctx,
                                    .user = options->user,
                                    .is_server = options->is_server,
+                                   .greeted = options->greeted,
+                                   .no_streams = options->no_streams,
+                                   .version = options->greeted ? WEFT_RPC_VERSION : 0,
                                    .replay_bytes = options->replay_bytes};
     if (options->session) {
         size_t len = strlen(options->session);

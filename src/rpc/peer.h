@@ -196,6 +196,7 @@ struct weft_rpc_peer {
     uint64_t errors; /* answered with an error */
     bool is_server;
     bool greeted;
+    bool no_streams;
     bool receiving;
     bool closed;  /* weft__rpc_peer_done has begun */
     bool left;    /* another peer has taken over the connection: what comes is dropped */
@@ -215,7 +216,9 @@ struct weft_rpc_peer {
 };
 
 struct weft_rpc_peer_options {
-    bool is_server;                   /* answers greetings; may not call before one */
+    bool is_server;  /* answers greetings; may not call before one */
+    bool greeted;    /* there is no greeting: what it would agree upon is known (rpc/http.h) */
+    bool no_streams; /* methods with items are refused: nothing could carry them */
     const struct weft_rpc_wire *wire; /* NULL: weft__rpc_wire_json */
     const char *session; /* server: the name that hello tells, at most WEFT_RPC_SESSION_MAX bytes of
                             ASCII; copied */

@@ -54,6 +54,10 @@ static const struct refusal refuse_ungreeted = {
                 .message = "needs a greeting first",
                 .reason = "weft.rpc.not_greeted"}};
 
+static const struct refusal refuse_items = {.failure = {.status = WEFT_STATUS_FAILED_PRECONDITION,
+                                                        .message = "a method with items",
+                                                        .reason = "weft.rpc.streams_unsupported"}};
+
 static const struct refusal refuse_expired = {
     .failure = {.status = WEFT_STATUS_DEADLINE_EXCEEDED, .executed = WEFT_RPC_EXECUTED_NO}};
 
@@ -94,6 +98,8 @@ static const struct weft_rpc_method *find_method(const struct inbound *in,
 static const struct refusal *judge_stream(const struct inbound *in,
                                           const struct weft_rpc_frame *frame)
 {
+    if (in->peer->no_streams)
+        return &refuse_items;
     if (in->batch || frame->kind == WEFT_RPC_KIND_NOTIFY)
         return &refuse_batched;
     return in->peer->streams >= in->peer->env->limits.streams ? &refuse_streams : NULL;

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "server/http_routes.h"
+#include "server/http_rpc.h"
 #include "transport/broadcast.h"
 
 #include <stdio.h>
@@ -112,6 +113,11 @@ static void on_request(struct weft_transport *transport, const struct weft_http1
     weft__http_route(conn, head);
 }
 
+static void on_body(struct weft_transport *transport, struct weft_slice body, int status)
+{
+    weft__http_rpc_body(conn_of(transport), body, status);
+}
+
 static void on_open(struct weft_transport *transport)
 {
     static const struct weft_outlet_ops ops = {
@@ -185,6 +191,7 @@ static void on_closed(struct weft_transport *transport)
     struct weft_worker *worker = conn->worker;
     struct weft_limits_address *address = conn->address;
     WEFT_ASSERT(!weft__conn_joined(conn));
+    weft__http_rpc_done(conn);
     weft__list_remove(&conn->node);
     weft__mem_free(&worker->server->connection_memory.alloc, conn->peer, sizeof(*conn->peer));
     weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));
@@ -196,6 +203,7 @@ int weft__conn_accept(struct weft_worker *worker, int fd, struct weft_limits_add
     static const struct weft_transport_callbacks callbacks = {
         .on_proxied = on_proxied,
         .on_request = on_request,
+        .on_body = on_body,
         .on_open = on_open,
         .on_message = on_message,
         .on_end = on_end,

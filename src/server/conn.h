@@ -3,6 +3,7 @@
  * A connection of the server: an HTTP request or two, and mostly a WebSocket that serves a session.
  *
  *   transport ─ on_request ─► http_routes.h: a page, a probe, or an upgrade ─► session
+ *                         └─► http_rpc.h: a call ─► a peer of its own
  *             ─ on_message ─► sessions.h: session ─► rpc ─► hub
  *                         └─► link.h, when the session is another worker's
  *             ◄── outlet ──── session
@@ -15,6 +16,8 @@
 #include "server/sessions.h"
 #include "server/worker.h"
 
+struct weft_http_calls;
+
 struct weft_conn {
     struct weft_transport transport;
     struct weft_worker *worker;
@@ -22,6 +25,7 @@ struct weft_conn {
     struct weft_link *link;              /* to a session of another worker; NULL: none */
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */
     struct weft_address *peer;           /* what a PROXY header said; NULL: ask the socket */
+    struct weft_http_calls *calls;       /* over plain HTTP; NULL: there was none (http_rpc.h) */
     struct weft_list node;               /* of the worker's drain */
     uint64_t accepted_ns;
     uint64_t told_ns; /* that the server stops; 0: was not */

@@ -4,6 +4,7 @@
 
 #include "io/crypto.h"
 #include "server/conn.h"
+#include "server/http_rpc.h"
 
 enum {
     STEP_MS = 10,
@@ -83,9 +84,11 @@ static bool wait_for(struct weft_conn *conn, uint64_t now_ns)
     struct weft_drain *drain = &conn->worker->drain;
     if (conn->leaving)
         return false;
-    if (!weft__conn_joined(conn))
-        return !conn->asked && now_ns < conn->accepted_ns + REQUEST_MS * WEFT_NS_PER_MS;
     bool late = now_ns >= drain->end_ns;
+    if (!weft__conn_joined(conn) && !conn->asked)
+        return now_ns < conn->accepted_ns + REQUEST_MS * WEFT_NS_PER_MS;
+    if (!weft__conn_joined(conn))
+        return weft__http_rpc_busy(conn, late, &drain->cut_off);
     if (!late && (is_busy(conn) || now_ns < conn->told_ns + SETTLE_MS * WEFT_NS_PER_MS))
         return true;
     if (conn->outlet.session)

@@ -74,7 +74,10 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
     weft__http1_write_status(out, answer->status);
     if (answer->type) {
         weft__http1_write_header_str(out, "Content-Type", answer->type);
-        weft__http1_write_header_u64(out, "Content-Length", answer->length);
+        if (answer->open_ended) /* and nginx is not to wait for it */
+            weft__http1_write_header_str(out, "X-Accel-Buffering", "no");
+        else
+            weft__http1_write_header_u64(out, "Content-Length", answer->length);
     }
     weft__http1_write_header_str(out, "Cache-Control", answer->cache ? answer->cache : "no-store");
     if (answer->etag)
@@ -85,6 +88,8 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
         weft__http1_write_header_str(out, "Vary", "Accept-Encoding");
     if (answer->allow)
         weft__http1_write_header_str(out, "Allow", answer->allow);
+    if (answer->retry_after_s)
+        weft__http1_write_header_u64(out, "Retry-After", answer->retry_after_s);
     for (size_t i = BARE_COUNT; i < SECURITY_COUNT; i++)
         weft__http1_write_header(out, SECURITY[i].name, SECURITY[i].value);
     write_policy(out, answer->nonce);

@@ -26,6 +26,8 @@ struct weft_http_answer {
     const char *nonce;  /* of the page's inline styles, or NULL */
     const char *allow;  /* for 405, or NULL */
     bool keep_alive;
+    bool open_ended;        /* the body ends with the connection; |length| says nothing */
+    uint32_t retry_after_s; /* 0: not said */
 };
 
 /* Writes the head of |answer|. **Errors:** sticky in |out|. */

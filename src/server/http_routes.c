@@ -7,6 +7,8 @@
 #include "io/crypto.h"
 #include "server/assets.h"
 #include "server/http_answer.h"
+#include "server/http_rpc.h"
+#include "server/http_send.h"
 
 #include <string.h>
 
@@ -27,20 +29,8 @@ struct http_request {
 static void respond(const struct http_request *request, struct weft_http_answer *answer,
                     struct weft_slice body, struct weft_buf *owner)
 {
-    struct weft_transport *transport = &request->conn->transport;
-    struct weft_bytes head;
-    bool has_body = request->head->content_length > 0 || request->head->chunked;
     answer->length = body.len;
-    bool draining = atomic_load(&request->conn->worker->server->draining);
-    answer->keep_alive = transport->keep_alive && !has_body && !draining;
-    weft__bytes_init(&head, request->conn->worker->server->alloc, SIZE_MAX);
-    weft__http_answer_head(&head, answer);
-    if (request->head_only)
-        body = weft__slice(NULL, 0);
-    if (weft__bytes_error(&head) || weft__transport_respond(transport, weft__bytes_slice(&head),
-                                                            body, owner, !answer->keep_alive))
-        weft__transport_abort(transport, WEFT_ERR_NOMEM);
-    weft__bytes_done(&head);
+    weft__http_send(request->conn, answer, request->head_only ? weft__slice(NULL, 0) : body, owner);
 }
 
 static void respond_text(const struct http_request *request, int status, struct weft_slice text)
@@ -182,6 +172,7 @@ static void route_metrics(const struct http_request *request)
                             atomic_load(&server->draining));
     if (server->tls)
         write_tls(&text, server->tls);
+    weft__metrics_write_answers(&text, server->metrics, server->worker_count);
     weft__method_metrics_write(&text, server->method_metrics, server->worker_count);
     weft__metrics_write_limits(&text, server->metrics, server->worker_count);
     weft__metrics_write_one(&text, "weft_memory_connection_bytes", "gauge",
@@ -405,6 +396,8 @@ void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head
             respond_text(&request, 403, WEFT_SLICE_LIT("this host name is not served here\n"));
     } else if (upgrade) {
         route_upgrade(&request);
+    } else if (weft__http_rpc_has(request.path)) {
+        weft__http_rpc_route(conn, head, request.path, request.query);
     } else if (!request.head_only && !weft__slice_eq_str(head->method, "GET")) {
         respond_text(&request, 405, WEFT_SLICE_LIT("only GET and HEAD are allowed\n"));
     } else if (weft__slice_eq_str(request.path, "/healthz")) {

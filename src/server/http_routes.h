@@ -3,14 +3,15 @@
  * What an HTTP request to the server gets:
  *
  *   /ws                upgrade to a WebSocket (Host and Origin checked)
+ *   /rpc, /sse         calls (http_rpc.h)
  *   /healthz           200 while the process answers at all
  *   /readyz            200 while new work is welcome, 503 when it drains
  *   /metrics           numbers, Prometheus text format
  *   / and its files    the playground, in development mode
  *
- * Everything else is 404; other methods than GET and HEAD are 405. Requests have no bodies here:
- * one that announces a body is answered and the connection ends. Every answer carries the security
- * headers of http_answer.h.
+ * Everything else is 404; other methods than GET and HEAD are 405. Requests but those for calls
+ * have no bodies: one that announces a body is answered and the connection ends. Every answer
+ * carries the security headers of http_answer.h.
  */
 #ifndef WEFT_SERVER_HTTP_ROUTES_H
 #define WEFT_SERVER_HTTP_ROUTES_H

@@ -64,6 +64,26 @@ void weft__metrics_write_limits(struct weft_bytes *out, struct weft_metrics *con
         }
 }
 
+void weft__metrics_write_answers(struct weft_bytes *out, struct weft_metrics *const *metrics,
+                                 unsigned workers)
+{
+    static const struct metric_text text = {"weft_http_answers_total", "counter",
+                                            "Answers to plain HTTP requests, by class of status"};
+    write_head(out, &text);
+    for (unsigned i = 2; i < WEFT_METRICS_ANSWERS; i++)
+        for (unsigned w = 0; w < workers; w++) {
+            weft__bytes_append_str(out, text.name);
+            weft__bytes_append_str(out, "{class=\"");
+            weft__bytes_append_u64(out, i);
+            weft__bytes_append_str(out, "xx\",worker=\"");
+            weft__bytes_append_u64(out, w);
+            weft__bytes_append_str(out, "\"} ");
+            weft__bytes_append_u64(
+                out, atomic_load_explicit(&metrics[w]->answers[i], memory_order_relaxed));
+            weft__bytes_append_byte(out, '\n');
+        }
+}
+
 void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,
                              const char *help, uint64_t value)
 {

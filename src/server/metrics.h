@@ -19,6 +19,7 @@
     X(WEBSOCKETS, "weft_websockets_total", "counter", "WebSocket handshakes completed")            \
     X(REFUSED, "weft_handshakes_refused_total", "counter", "Upgrades refused: host, origin, form") \
     X(HTTP, "weft_http_requests_total", "counter", "Plain HTTP requests answered")                 \
+    X(SSE_STREAMS, "weft_sse_streams", "gauge", "Open streams of server-sent events")              \
     X(MESSAGES_IN, "weft_messages_received_total", "counter", "WebSocket messages received")       \
     X(MESSAGES_OUT, "weft_messages_sent_total", "counter", "WebSocket messages sent")              \
     X(BYTES_IN, "weft_received_bytes_total", "counter", "Bytes received")                          \
@@ -77,10 +78,13 @@ enum weft_metric {
         WEFT_METRIC_COUNT
 };
 
+enum { WEFT_METRICS_ANSWERS = 6 /* classes of HTTP statuses, "0xx" and "1xx" unused */ };
+
 /* One worker's published numbers. **Thread:** written by the worker, read by any. */
 struct weft_metrics {
     _Atomic uint64_t values[WEFT_METRIC_COUNT];
     _Atomic uint64_t limits[WEFT_LIMIT_COUNT]; /* times that each limit was reached */
+    _Atomic uint64_t answers[WEFT_METRICS_ANSWERS];
 };
 
 static inline void weft__metrics_set(struct weft_metrics *metrics, enum weft_metric metric,
@@ -95,6 +99,12 @@ static inline void weft__metrics_set_limit(struct weft_metrics *metrics, enum we
     atomic_store_explicit(&metrics->limits[limit], value, memory_order_relaxed);
 }
 
+static inline void weft__metrics_set_answers(struct weft_metrics *metrics, size_t class,
+                                             uint64_t value)
+{
+    atomic_store_explicit(&metrics->answers[class], value, memory_order_relaxed);
+}
+
 /* Appends all numbers of |workers| workers, labelled worker="0" and so on. |metrics| is an array of
  * pointers. **Errors:** sticky in |out|. */
 void weft__metrics_write(struct weft_bytes *out, struct weft_metrics *const *metrics,
@@ -104,6 +114,11 @@ void weft__metrics_write(struct weft_bytes *out, struct weft_metrics *const *met
  * **Errors:** sticky in |out|. */
 void weft__metrics_write_limits(struct weft_bytes *out, struct weft_metrics *const *metrics,
                                 unsigned workers);
+
+/* Appends how many HTTP answers there were, labelled class="2xx" and so on and worker.
+ * **Errors:** sticky in |out|. */
+void weft__metrics_write_answers(struct weft_bytes *out, struct weft_metrics *const *metrics,
+                                 unsigned workers);
 
 /* Appends one number that belongs to the whole process. **Errors:** sticky in |out|. */
 void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,

@@ -84,6 +84,9 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_TICKS, loop->ticks);
     weft__metrics_set(m, WEFT_METRIC_ACCEPT_PAUSES, worker->admission.pauses);
     weft__metrics_set(m, WEFT_METRIC_MEMORY_LEVEL, worker->memory);
+    weft__metrics_set(m, WEFT_METRIC_SSE_STREAMS, worker->sse_streams);
+    for (size_t i = 0; i < WEFT_METRICS_ANSWERS; i++)
+        weft__metrics_set_answers(m, i, worker->answers[i]);
     for (size_t i = 0; i < WEFT_LIMIT_COUNT; i++)
         weft__metrics_set_limit(m, (enum weft_limit)i, worker->notices.counts[i]);
 }

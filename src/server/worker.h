@@ -67,6 +67,8 @@ struct weft_worker {
     /* Counted here, published as metrics. */
     uint64_t refused;
     uint64_t http;
+    uint64_t answers[WEFT_METRICS_ANSWERS]; /* of HTTP, by the first digit of the status */
+    uint64_t sse_streams;                   /* open now */
     uint64_t timeouts;
     uint64_t seconds; /* that |second| has fired */
 };

@@ -5,7 +5,8 @@
  * what became late meanwhile is found out when the timer fires.
  *
  *   HEAD       the whole head: handshake_ms     OPEN   silence: ping_ms, the message being read:
- *   FLUSHING   progress: stall_ms                      message_ms, progress of output: stall_ms
+ *   BODY       the whole body: message_ms              message_ms, progress of output: stall_ms
+ *   FLUSHING   progress: stall_ms               STREAMING  progress of output: stall_ms
  *   LINGERING  the peer's end: close_ms
  */
 #include "transport/core.h"
@@ -71,6 +72,10 @@ static uint64_t due_ns(const struct weft_transport *t)
         /* While an answer is still on its way, the next request is not late. */
         return t->answer_unsent ? stall_ns(t)
                                 : weft__transport_after(t->since_ns, options->handshake_ms);
+    case WEFT_TRANSPORT_BODY:
+        return WEFT_MIN(message_ns(t), stall_ns(t));
+    case WEFT_TRANSPORT_STREAMING:
+        return stall_ns(t);
     case WEFT_TRANSPORT_OPEN:
         if (weft__ws_conn_is_open(&t->ws))
             return open_ns(t);
@@ -225,11 +230,17 @@ void weft__transport_timer_fired(struct weft_timer *timer)
         weft__transport_finish(t, t->err);
         return;
     }
-    if (weft__transport_unsent(t)) {
-        if (stall_ns(t) <= now_ns(t))
-            stalled(t);
-        else
-            weft__transport_arm(t);
+    if (weft__transport_unsent(t) && stall_ns(t) <= now_ns(t)) {
+        stalled(t);
+        return;
+    }
+    if (t->state == WEFT_TRANSPORT_BODY && message_ns(t) <= now_ns(t)) {
+        weft__transport_body_late(t);
+        return;
+    }
+    if (weft__transport_unsent(t) || t->state == WEFT_TRANSPORT_BODY ||
+        t->state == WEFT_TRANSPORT_STREAMING) {
+        weft__transport_arm(t);
         return;
     }
     if (t->state == WEFT_TRANSPORT_HEAD && t->role == WEFT_WS_ROLE_SERVER) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the transport share: transport.c is its life, clock.c its timer and
- * limits of time and rate, proxy.c what comes before all, head.c the HTTP head phase, messages.c
- * messages and output, room.c making room. Not for others. */
+ * limits of time and rate, proxy.c what comes before all, head.c the HTTP head phase, body.c
+ * bodies of requests and answers without a known end, messages.c messages and output, room.c making
+ * room. Not for others. */
 #ifndef WEFT_TRANSPORT_CORE_H
 #define WEFT_TRANSPORT_CORE_H
 
@@ -85,7 +86,27 @@ void weft__transport_head_request(struct weft_transport *t);
  * phrase) and ends with |err|. */
 void weft__transport_head_refuse(struct weft_transport *t, int status, const char *text, int err);
 
+/* What follows |len| bytes that were looked at in other states: the connection was answered, or
+ * reads a body. */
+void weft__transport_head_go_on(struct weft_transport *t, uint8_t *data, size_t len);
+
+/* An answer was given in state ANSWERING; inside of on_request and on_body the caller goes on by
+ * itself. */
+void weft__transport_answered(struct weft_transport *t);
+
+/* ---- body.c ---- */
+
+/* Reads in state BODY, and calls on_body at the end. Returns how many bytes were the body's; 0 in
+ * any other state. */
+size_t weft__transport_body_read(struct weft_transport *t, const uint8_t *data, size_t len);
+
+/* Server: the body took too long. */
+void weft__transport_body_late(struct weft_transport *t);
+
 /* ---- messages.c ---- */
+
+/* Whether |more| bytes may be queued; ends the connection when not. **Errors:** WEFT_ERR_LIMIT. */
+WEFT_MUST_USE int weft__transport_check_unsent(struct weft_transport *t, size_t more);
 
 /* Turns into a WebSocket; on_open is still to be called. */
 void weft__transport_ws_begin(struct weft_transport *t);

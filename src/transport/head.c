@@ -6,6 +6,7 @@
  *
  *   answered with 101 ─► WebSocket frames      answered, kept alive ─► the next request
  *   answered, ends    ─► dropped               not answered yet     ─► kept (`early`)
+ *   its body is wanted ─► the body (body.c), and behind that the same again
  */
 #include "transport/core.h"
 #include "transport/deflate.h"
@@ -30,8 +31,7 @@ static int send_bytes(struct weft_transport *t, struct weft_bytes *bytes)
     return err;
 }
 
-/* An answer was given in state ANSWERING; inside of on_request the caller goes on by itself. */
-static void answered(struct weft_transport *t)
+void weft__transport_answered(struct weft_transport *t)
 {
     if (!t->reading && !t->paused)
         weft__tcp_resume(&t->tcp);
@@ -58,7 +58,7 @@ int weft__transport_accept(struct weft_transport *t, const struct weft_ws_upgrad
         return err;
     weft__transport_ws_begin(t);
     weft__transport_deflate_begin(t, &deflate);
-    answered(t);
+    weft__transport_answered(t);
     return 0;
 }
 
@@ -118,7 +118,7 @@ int weft__transport_respond(struct weft_transport *t, struct weft_slice head,
     t->state = WEFT_TRANSPORT_HEAD;
     t->since_ns = weft__loop_now_ns(t->set->loop);
     t->answer_unsent = true;
-    answered(t);
+    weft__transport_answered(t);
     return 0;
 }
 
@@ -207,10 +207,9 @@ static bool rest_read(struct weft_transport *t, uint8_t *rest, size_t len)
             weft__transport_ws_input(t, rest, len);
         return true;
     case WEFT_TRANSPORT_ANSWERING:
-        weft__tcp_pause(&t->tcp);
         weft__transport_head_stash(t, rest, len);
         return true;
-    default:
+    default: /* BODY: nothing is left. */
         return true;
     }
 }
@@ -235,6 +234,7 @@ static size_t read_heads(struct weft_transport *t, uint8_t *data, size_t len)
             request_read(t);
         else
             response_read(t);
+        at += weft__transport_body_read(t, data + at, len - at);
         t->reading = false;
         if (rest_read(t, data + at, len - at))
             return len;
@@ -267,10 +267,23 @@ void weft__transport_head_input(struct weft_transport *t, uint8_t *data, size_t 
         weft__transport_finish(t, t->http.in.err);
 }
 
+void weft__transport_head_go_on(struct weft_transport *t, uint8_t *data, size_t len)
+{
+    t->reading = true;
+    size_t used = weft__transport_body_read(t, data, len);
+    t->reading = false;
+    if (!rest_read(t, data + used, len - used))
+        weft__transport_head_input(t, data + used, len - used);
+}
+
 void weft__transport_head_stash(struct weft_transport *t, const uint8_t *data, size_t len)
 {
     if (!len)
         return;
+    /* One request is served at a time. Until another comes reading goes on, since that tells when
+     * the peer is gone. */
+    if (t->state == WEFT_TRANSPORT_ANSWERING)
+        weft__tcp_pause(&t->tcp);
     struct weft_buf *before = t->early;
     size_t kept = before ? before->len : 0;
     struct weft_buf *both = NULL;

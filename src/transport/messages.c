@@ -132,11 +132,8 @@ void weft__transport_touch(struct weft_transport *t)
         press(t);
 }
 
-/* Whether |more| bytes of a message may be added. */
-static int check_send(struct weft_transport *t, size_t more)
+int weft__transport_check_unsent(struct weft_transport *t, size_t more)
 {
-    if (t->state != WEFT_TRANSPORT_OPEN || !weft__ws_conn_is_open(&t->ws))
-        return WEFT_ERR_STATE;
     if (more > t->set->options.drop_bytes - WEFT_MIN(t->out.bytes, t->set->options.drop_bytes)) {
         t->set->stats.stalls++;
         weft__transport_limit(t, WEFT_TRANSPORT_LIMIT_UNSENT);
@@ -144,6 +141,14 @@ static int check_send(struct weft_transport *t, size_t more)
         return WEFT_ERR_LIMIT;
     }
     return 0;
+}
+
+/* Whether |more| bytes of a message may be added. */
+static int check_send(struct weft_transport *t, size_t more)
+{
+    if (t->state != WEFT_TRANSPORT_OPEN || !weft__ws_conn_is_open(&t->ws))
+        return WEFT_ERR_STATE;
+    return weft__transport_check_unsent(t, more);
 }
 
 static int sent_or_drop(struct weft_transport *t, size_t count, int err)
@@ -331,6 +336,11 @@ static void all_sent(struct weft_transport *t)
         weft__transport_arm(t);
         return;
     }
+    if (t->state == WEFT_TRANSPORT_STREAMING) {
+        if (t->callbacks->on_drain)
+            t->callbacks->on_drain(t);
+        return;
+    }
     /* From here on the peer has its time for the closing handshake, and no more than that. */
     if (t->state == WEFT_TRANSPORT_OPEN && !weft__ws_conn_is_open(&t->ws) && !t->close_timed) {
         t->close_timed = true;
@@ -344,7 +354,7 @@ void weft__transport_flush(struct weft_transport *t)
         return;
     /* Answered outside of on_request: what that entails was left to this tick. */
     if ((t->state == WEFT_TRANSPORT_OPEN && !t->opened) ||
-        (t->state == WEFT_TRANSPORT_HEAD && t->early && !t->paused))
+        (t->state == WEFT_TRANSPORT_HEAD && (t->early || t->in_ended) && !t->paused))
         weft__transport_head_resume(t);
     if (t->state == WEFT_TRANSPORT_CLOSED || weft__tcp_sending(&t->tcp))
         return;

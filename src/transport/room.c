@@ -13,7 +13,8 @@ size_t weft__transport_set_evict(struct weft_transport_set *set, size_t max, uin
         struct weft_transport *t = WEFT_CONTAINER_OF(node, struct weft_transport, node);
         if (count == max)
             break;
-        if (t->state != WEFT_TRANSPORT_HEAD || weft__transport_after(t->since_ns, age_ms) > now)
+        if ((t->state != WEFT_TRANSPORT_HEAD && t->state != WEFT_TRANSPORT_BODY) ||
+            weft__transport_after(t->since_ns, age_ms) > now)
             continue;
         weft__transport_abort(t, WEFT_ERR_LIMIT);
         count++;

@@ -217,6 +217,7 @@ void weft__transport_input_ended(struct weft_transport *t, int err)
     }
     switch ((enum weft_transport_state)t->state) {
     case WEFT_TRANSPORT_HEAD:
+    case WEFT_TRANSPORT_BODY:
         /* Answers to earlier requests may still be under way, or requests wait for their turn. */
         if (t->early)
             break;
@@ -234,6 +235,9 @@ void weft__transport_input_ended(struct weft_transport *t, int err)
     case WEFT_TRANSPORT_LINGERING:
         weft__transport_finish(t, t->err);
         break;
+    case WEFT_TRANSPORT_STREAMING: /* who reads on has no reason to end its side */
+        weft__transport_finish(t, WEFT_ERR_CLOSED);
+        break;
     case WEFT_TRANSPORT_CONNECTING:
     case WEFT_TRANSPORT_ANSWERING: /* a half-closed client still wants its answer */
     case WEFT_TRANSPORT_FLUSHING:
@@ -247,6 +251,8 @@ void weft__transport_received(struct weft_transport *t, uint8_t *data, size_t le
 {
     if (t->state == WEFT_TRANSPORT_OPEN)
         weft__transport_ws_input(t, data, len);
+    else if (t->state == WEFT_TRANSPORT_BODY)
+        weft__transport_head_go_on(t, data, len);
     else if (t->state == WEFT_TRANSPORT_HEAD && !t->early)
         weft__transport_head_input(t, data, len);
     else if (t->state == WEFT_TRANSPORT_HEAD || t->state == WEFT_TRANSPORT_ANSWERING)

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One WebSocket connection over TCP, either end: the HTTP head phase, the handshake, messages in
- * and out, liveness, and the end. It joins io/tcp.h, codec/http1.h and the sans-I/O ws/conn.h; what
+ * and out, liveness, and the end. A server also reads the bodies of requests and gives answers
+ * whose end is not known yet. It joins io/tcp.h, codec/http1.h and the sans-I/O ws/conn.h; what
  * a message means is the owner's affair. A `struct weft_transport` lies in its owner's object,
  * which callbacks find again with WEFT_CONTAINER_OF; those of one loop share a `struct
  * weft_transport_set`.
  *
  *   server:  weft__transport_serve ─► HEAD ─► on_request ─┬ accept  ─► on_open ─► OPEN
  *                                      ▲                  ├ refuse  ─► FLUSHING
- *                                      └─── keep alive ───┴ respond
+ *                                      ├─── keep alive ───┼ respond
+ *                                      │                  ├ stream  ─► STREAMING ─► FLUSHING
+ *                                      │                  └ receive ─► BODY ─► on_body ─┬ respond
+ *                                      └─────────────────── keep alive ─────────────────┘ stream
  *   client:  weft__transport_dial ─► CONNECTING ─► HEAD ─► on_open ─► OPEN
  *
  *   OPEN ── peer's close, weft__transport_close, error, silence ─► FLUSHING
@@ -32,7 +36,7 @@
 
 #include "base/buf.h"
 #include "codec/deflate.h"
-#include "codec/http1.h"
+#include "codec/http1_body.h"
 #include "codec/proxy.h"
 #include "io/tcp.h"
 #include "io/tls.h"
@@ -176,10 +180,18 @@ struct weft_transport_callbacks {
     void (*on_proxied)(struct weft_transport *transport, const struct weft_proxy_header *header);
     /*
      * Server: a request is complete. |head| is valid during the call. The owner answers with
-     * weft__transport_accept, _refuse or _respond, now or later; until then nothing is read. A body
-     * is not read: the connection ends after the answer to a request that has one.
+     * weft__transport_accept, _refuse, _respond or _stream, now or later; until then no other
+     * request is looked at. A body is read only when weft__transport_receive asks for it; without,
+     * the connection ends after the answer to a request that has one.
      */
     void (*on_request)(struct weft_transport *transport, const struct weft_http1_head *head);
+    /*
+     * Server, after weft__transport_receive: the body is complete, |status| 0, or it is none that
+     * could be read: 400 (malformed), 408 (too slow), 413 (too large); the connection ends after
+     * the answer then. |body| is valid during the call. The request waits for its answer as in
+     * on_request.
+     */
+    void (*on_body)(struct weft_transport *transport, struct weft_slice body, int status);
     /* The WebSocket is open: messages may be sent. May be NULL. */
     void (*on_open)(struct weft_transport *transport);
     /* A whole message. |opcode| is text (valid UTF-8) or binary. |data| is valid during the call.
@@ -192,14 +204,17 @@ struct weft_transport_callbacks {
     void (*on_end)(struct weft_transport *transport, unsigned code, struct weft_slice reason);
     /* Everything is over; transport->err says how. The memory may be freed. */
     void (*on_closed)(struct weft_transport *transport);
-    /* Unsent bytes had exceeded |pause_bytes| and fell below half of it. May be NULL. */
+    /* Unsent bytes had exceeded |pause_bytes| and fell below half of it. While STREAMING: nothing
+     * is unsent any more. May be NULL. */
     void (*on_drain)(struct weft_transport *transport);
 };
 
 enum weft_transport_state {
     WEFT_TRANSPORT_CONNECTING, /* client: TCP */
     WEFT_TRANSPORT_HEAD,       /* reading a request's or answer's head */
-    WEFT_TRANSPORT_ANSWERING,  /* server: between on_request and the answer */
+    WEFT_TRANSPORT_BODY,       /* server: reading the body of a request */
+    WEFT_TRANSPORT_ANSWERING,  /* server: between on_request or on_body and the answer */
+    WEFT_TRANSPORT_STREAMING,  /* server: the answer is sent piece by piece, input is dropped */
     WEFT_TRANSPORT_OPEN,       /* WebSocket, the closing handshake included */
     WEFT_TRANSPORT_FLUSHING,   /* nothing is read any more, output is still sent */
     WEFT_TRANSPORT_LINGERING,  /* our end is shut down, the peer's is awaited */
@@ -229,8 +244,9 @@ struct weft_transport {
     union {
         struct weft_ws_conn ws; /* when |is_ws| */
         struct {
-            struct weft_bytes in; /* a head that comes in pieces */
+            struct weft_bytes in; /* a head or body that comes in pieces */
             size_t scanned;
+            struct weft_http1_body body;
             struct weft_transport_dial *dial;
         } http;
     };
@@ -330,6 +346,30 @@ WEFT_MUST_USE int weft__transport_refuse(struct weft_transport *transport, int s
 WEFT_MUST_USE int weft__transport_respond(struct weft_transport *transport, struct weft_slice head,
                                           struct weft_slice body, struct weft_buf *owner,
                                           bool close);
+
+/*
+ * In on_request alone: reads the request's body, of at most |limit| bytes, within message_ms;
+ * on_body follows. A client that waits for it is told to go on (RFC 9110 §10.1.1).
+ * **Errors:** WEFT_ERR_TOO_BIG (the head announces more), WEFT_ERR_STATE (no request waits),
+ * WEFT_ERR_NOMEM; the request then still waits for its answer, without its body.
+ */
+WEFT_MUST_USE int weft__transport_receive(struct weft_transport *transport, size_t limit);
+
+/*
+ * Begins an answer that has no end yet with the complete response head |head|, which says that the
+ * connection closes behind it. Until the end input is dropped; when the peer ends its side, the
+ * connection is over. **Errors:** as weft__transport_respond.
+ */
+WEFT_MUST_USE int weft__transport_stream(struct weft_transport *transport, struct weft_slice head);
+
+/* Sends more of such an answer; |data| is copied. **Errors:** WEFT_ERR_STATE when the connection is
+ * not STREAMING, WEFT_ERR_NOMEM and WEFT_ERR_LIMIT (drop_bytes), which end it. */
+WEFT_MUST_USE int weft__transport_stream_send(struct weft_transport *transport,
+                                              struct weft_slice data);
+
+/* Ends such an answer: what was sent goes out, then the connection ends. Without effect in any
+ * other state. */
+void weft__transport_stream_end(struct weft_transport *transport);
 
 /*
  * Sends a message, text or binary; |data| is copied. **Errors:** WEFT_ERR_STATE when the WebSocket

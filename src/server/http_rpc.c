@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From requests to calls and back. */
+#include "server/http_rpc.h"
+
+#include "rpc/http.h"
+#include "server/http_call.h"
+#include "server/http_send.h"
+
+/* The ways to call, each with a peer of its own. */
+enum http_way {
+    HTTP_PLAIN,   /* POST /rpc/<method> */
+    HTTP_JSONRPC, /* POST /rpc */
+    HTTP_WAYS
+};
+
+struct weft_http_calls {
+    struct weft_conn *conn;
+    struct weft_hub_member member;
+    struct weft_rpc_peer peers[HTTP_WAYS];
+    enum http_way way; /* of the request being read or answered */
+    struct weft_http_call call;
+};
+
+/* Why a request is not served. */
+struct refusal {
+    int http; /* the HTTP status */
+    struct weft_rpc_failure failure;
+};
+
+#define REFUSAL(http_, status_, reason_, message_)                                                 \
+    {                                                                                              \
+        .http = (http_), .failure = {                                                              \
+            .status = (status_),                                                                   \
+            .message = (message_),                                                                 \
+            .reason = (reason_),                                                                   \
+            .executed = WEFT_RPC_EXECUTED_NO                                                       \
+        }                                                                                          \
+    }
+
+static const struct refusal refuse_verb =
+    REFUSAL(405, WEFT_STATUS_UNIMPLEMENTED, "weft.http.verb", "calls are made with POST");
+static const struct refusal refuse_origin =
+    REFUSAL(403, WEFT_STATUS_PERMISSION_DENIED, "weft.http.origin", "this origin may not call");
+static const struct refusal refuse_type =
+    REFUSAL(415, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.media_type",
+            "the body has to be application/json, in UTF-8, without a Content-Encoding");
+static const struct refusal refuse_method =
+    REFUSAL(404, WEFT_STATUS_UNIMPLEMENTED, NULL, "Method not found");
+static const struct refusal refuse_items = REFUSAL(
+    400, WEFT_STATUS_FAILED_PRECONDITION, "weft.rpc.streams_unsupported", "a method with items");
+static const struct refusal refuse_large =
+    REFUSAL(413, WEFT_STATUS_OUT_OF_RANGE, "weft.http.too_large",
+            "the body is larger than a message may be");
+static const struct refusal refuse_slow =
+    REFUSAL(408, WEFT_STATUS_DEADLINE_EXCEEDED, "weft.http.slow", "the body took too long");
+static const struct refusal refuse_malformed =
+    REFUSAL(400, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.chunks", "the body is malformed");
+
+#undef REFUSAL
+
+static const struct refusal refuse_draining = {
+    .http = 503,
+    .failure = {.status = WEFT_STATUS_UNAVAILABLE,
+                .message = "the server is shutting down",
+                .reason = "weft.draining",
+                .executed = WEFT_RPC_EXECUTED_NO,
+                .retry_after_ms = WEFT_HTTP_RETRY_AFTER_MS}};
+static const struct refusal refuse_memory = {
+    .http = 503,
+    .failure = {.status = WEFT_STATUS_UNAVAILABLE,
+                .message = "memory is short",
+                .reason = "weft.overloaded",
+                .executed = WEFT_RPC_EXECUTED_NO,
+                .retry_after_ms = WEFT_HTTP_RETRY_AFTER_MS}};
+
+static void refuse(struct weft_conn *conn, const struct refusal *refusal)
+{
+    weft__http_send_failure(conn, refusal->http, &refusal->failure,
+                            refusal->http == 405 ? "POST" : NULL);
+}
+
+/* ---- What the hub would push ---- */
+
+static void member_send(struct weft_hub_member *member, struct weft_slice frames,
+                        struct weft_buf *owner, size_t count)
+{
+    (void)member;
+    (void)frames;
+    (void)owner;
+    (void)count;
+}
+
+static void member_send_message(struct weft_hub_member *member, struct weft_ws_message *message)
+{
+    (void)member;
+    (void)message;
+}
+
+static size_t member_unsent(const struct weft_hub_member *member)
+{
+    (void)member;
+    return 0;
+}
+
+static void member_held(struct weft_hub_member *member)
+{
+    (void)member;
+}
+
+static void member_present(struct weft_hub_member *member, bool present)
+{
+    (void)member;
+    (void)present;
+}
+
+/* ---- Answers ---- */
+
+static void plain_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
+{
+    struct weft_http_calls *calls = ctx;
+    struct weft_rpc_http_answer answer = weft__rpc_http_answer(message);
+    (void)lane;
+    if (answer.kind != WEFT_RPC_KIND_RESULT && answer.kind != WEFT_RPC_KIND_ERROR)
+        return;
+    int status = weft__rpc_http_status(answer.status);
+    struct weft_http_answer http = {
+        .status = status,
+        .type = "application/json",
+        .retry_after_s = weft__http_retry_after_s(status, answer.retry_after_ms),
+    };
+    weft__http_send_copy(calls->conn, &http, answer.body);
+}
+
+static void jsonrpc_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
+{
+    struct weft_http_calls *calls = ctx;
+    struct weft_http_answer http = {.status = 200, .type = "application/json"};
+    if (lane == WEFT_RPC_LANE_DATA)
+        weft__http_send_copy(calls->conn, &http, message);
+}
+
+static void failed(void *ctx, int err)
+{
+    struct weft_http_calls *calls = ctx;
+    weft__transport_abort(&calls->conn->transport, err);
+}
+
+/* ---- The life of a connection's calls ---- */
+
+static void init_peers(struct weft_http_calls *calls)
+{
+    static const struct weft_rpc_peer_events events[HTTP_WAYS] = {
+        [HTTP_PLAIN] = {.send = plain_send, .failed = failed},
+        [HTTP_JSONRPC] = {.send = jsonrpc_send, .failed = failed},
+    };
+    static const struct weft_rpc_wire *const wires[HTTP_WAYS] = {
+        [HTTP_PLAIN] = &weft__rpc_wire_http_plain,
+        [HTTP_JSONRPC] = &weft__rpc_wire_http_jsonrpc,
+    };
+    for (size_t i = 0; i < HTTP_WAYS; i++) {
+        const struct weft_rpc_peer_options options = {
+            .is_server = true,
+            .greeted = true,
+            .no_streams = true,
+            .wire = wires[i],
+            .events = &events[i],
+            .events_ctx = calls,
+            .user = &calls->member,
+        };
+        weft__rpc_peer_init(&calls->peers[i], &calls->conn->worker->rpc, &options);
+    }
+}
+
+/* What |conn| makes its calls with; NULL when out of memory. */
+static struct weft_http_calls *calls_of(struct weft_conn *conn)
+{
+    static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
+                                                   member_held, member_present};
+    if (conn->calls)
+        return conn->calls;
+    struct weft_http_calls *calls =
+        weft__mem_zalloc(&conn->worker->server->connection_memory.alloc, sizeof(*calls));
+    if (!calls)
+        return NULL;
+    calls->conn = conn;
+    init_peers(calls);
+    weft__hub_member_init(&calls->member, conn->worker->hub, &ops, weft__slice(NULL, 0),
+                          WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
+    conn->calls = calls;
+    return calls;
+}
+
+void weft__http_rpc_done(struct weft_conn *conn)
+{
+    struct weft_http_calls *calls = conn->calls;
+    if (!calls)
+        return;
+    weft__hub_member_done(&calls->member);
+    for (size_t i = 0; i < HTTP_WAYS; i++)
+        weft__rpc_peer_done(&calls->peers[i]);
+    conn->calls = NULL;
+    weft__mem_free(&conn->worker->server->connection_memory.alloc, calls, sizeof(*calls));
+}
+
+bool weft__http_rpc_busy(struct weft_conn *conn, bool late, uint64_t *cut_off)
+{
+    bool busy = false;
+    for (size_t i = 0; conn->calls && i < HTTP_WAYS; i++) {
+        struct weft_rpc_peer *peer = &conn->calls->peers[i];
+        if (late)
+            *cut_off += weft__rpc_peer_cut_off(peer);
+        busy = busy || weft__rpc_http_waits(peer);
+    }
+    return busy;
+}
+
+/* ---- Calls ---- */
+
+/* Makes the call of the request at hand with |body|, and answers when the method has. */
+static void call(struct weft_http_calls *calls, struct weft_slice body)
+{
+    struct weft_conn *conn = calls->conn;
+    struct weft_rpc_peer *peer = &calls->peers[calls->way];
+    const struct weft_rpc_http_request request = {
+        .kind = WEFT_RPC_HTTP_CALL,
+        .method = calls->call.method,
+        .body = body,
+        .meta = calls->call.meta,
+    };
+    int err = weft__rpc_http_receive(peer, &request, weft__loop_now_ns(conn->worker->loop));
+    if (err)
+        weft__transport_abort(&conn->transport, err);
+    else if (conn->transport.state == WEFT_TRANSPORT_ANSWERING && !weft__rpc_http_waits(peer))
+        /* Notifications alone. */
+        weft__http_send(conn, &(struct weft_http_answer){.status = 204}, weft__slice(NULL, 0),
+                        NULL);
+}
+
+void weft__http_rpc_body(struct weft_conn *conn, struct weft_slice body, int status)
+{
+    if (status)
+        refuse(conn, status == 413   ? &refuse_large
+                     : status == 408 ? &refuse_slow
+                                     : &refuse_malformed);
+    else if (conn->worker->draining)
+        refuse(conn, &refuse_draining);
+    else
+        call(conn->calls, body);
+}
+
+/* ---- Requests ---- */
+
+static bool begins_with(struct weft_slice text, const char *start)
+{
+    size_t len = strlen(start);
+    return text.len >= len && memcmp(text.ptr, start, len) == 0;
+}
+
+bool weft__http_rpc_has(struct weft_slice path)
+{
+    return weft__slice_eq_str(path, "/rpc") || begins_with(path, "/rpc/");
+}
+
+/* Why the connection may not call at all; NULL when it may. */
+static const struct refusal *judge(struct weft_conn *conn, const struct weft_http1_head *head)
+{
+    struct weft_worker *worker = conn->worker;
+    if (!weft__slice_eq_str(head->method, "POST"))
+        return &refuse_verb;
+    if (!weft__http_call_origin(&worker->server->origins, head))
+        return &refuse_origin;
+    if (!weft__http_call_is_json(head))
+        return &refuse_type;
+    if (worker->draining)
+        return &refuse_draining;
+    if (worker->memory == WEFT_MEMORY_CALM)
+        return NULL;
+    if (weft__notice(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, 1,
+                     weft__loop_now_ns(worker->loop)))
+        weft__notice_write(&worker->notices, WEFT_LIMIT_MEMORY_CONNECT, NULL);
+    return &refuse_memory;
+}
+
+/* Why what the path names cannot be called; NULL when it can. */
+static const struct refusal *judge_method(struct weft_http_calls *calls, struct weft_slice name)
+{
+    const struct weft_rpc_method *method = NULL;
+    if (weft__http_call_name(&calls->call, name))
+        method = weft__rpc_http_method(&calls->conn->worker->rpc, calls->call.method);
+    if (!method)
+        return &refuse_method;
+    return method->flags & WEFT_RPC_METHOD_STREAMS ? &refuse_items : NULL;
+}
+
+static void refuse_meta(struct weft_conn *conn, const char *why)
+{
+    const struct weft_rpc_failure failure = {.status = WEFT_STATUS_INVALID_ARGUMENT,
+                                             .message = why,
+                                             .reason = "weft.http.header",
+                                             .executed = WEFT_RPC_EXECUTED_NO};
+    weft__http_send_failure(conn, 400, &failure, NULL);
+}
+
+static void receive_body(struct weft_conn *conn)
+{
+    struct weft_transport *transport = &conn->transport;
+    int err = weft__transport_receive(transport, conn->worker->transports.options.max_message);
+    if (err == WEFT_ERR_TOO_BIG)
+        refuse(conn, &refuse_large);
+    else if (err)
+        weft__transport_abort(transport, err);
+}
+
+void weft__http_rpc_route(struct weft_conn *conn, const struct weft_http1_head *head,
+                          struct weft_slice path, struct weft_slice query)
+{
+    const struct refusal *refusal = judge(conn, head);
+    struct weft_http_calls *calls = refusal ? NULL : calls_of(conn);
+    const char *why = NULL;
+    (void)query;
+    if (!refusal && !calls)
+        refusal = &refuse_memory;
+    if (!refusal) {
+        calls->way = path.len == strlen("/rpc") ? HTTP_JSONRPC : HTTP_PLAIN;
+        if (calls->way == HTTP_PLAIN)
+            refusal = judge_method(
+                calls, weft__slice(path.ptr + strlen("/rpc/"), path.len - strlen("/rpc/")));
+        why = weft__http_call_meta(&calls->call, head);
+    }
+    if (refusal)
+        refuse(conn, refusal);
+    else if (why)
+        refuse_meta(conn, why);
+    else
+        receive_body(conn);
+}
