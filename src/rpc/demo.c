@@ -181,5 +181,7 @@ int weft__rpc_demo_register(struct weft_rpc_registry *registry)
     int err = weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));
     if (!err)
         err = weft__rpc_demo_register_streams(registry);
+    if (!err)
+        err = weft__rpc_demo_register_tick(registry);
     return err ? err : weft__rpc_demo_register_fail(registry);
 }

@@ -30,6 +30,14 @@ WEFT_MUST_USE int weft__rpc_demo_register_streams(struct weft_rpc_registry *regi
 
 /*
  * Part of it: adds
+ *   demo.tick     [milliseconds, n], at most a minute and 10,000,000 ─► items 1 … n, one each so
+ *                 many milliseconds → n
+ * **Errors:** as weft__rpc_registry_add.
+ */
+WEFT_MUST_USE int weft__rpc_demo_register_tick(struct weft_rpc_registry *registry);
+
+/*
+ * Part of it: adds
  *   demo.fail     {"code", "message"?, "reason"?, "retryable"?, "retry_after_ms"?, "violations"?,
  *                 "details"?} → that error; "unknown" for a code that is none
  * **Errors:** as weft__rpc_registry_add.

@@ -171,8 +171,10 @@ static void on_drain(struct weft_transport *transport)
     struct weft_conn *conn = conn_of(transport);
     if (conn->link)
         weft__link_drained(conn->link);
-    else
+    else if (conn->outlet.session)
         weft__sessions_drained(&conn->outlet);
+    else if (conn->calls)
+        weft__http_rpc_drained(conn);
 }
 
 static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)

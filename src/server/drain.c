@@ -63,6 +63,8 @@ static void tell(struct weft_conn *conn)
     drain->goaways++;
     if (conn->link)
         weft__link_goaway(conn->link, &goaway);
+    else if (!conn->outlet.session)
+        weft__http_rpc_goaway(conn, &goaway);
     else if (weft__rpc_peer_goaway(peer_of(conn), &goaway) == WEFT_ERR_NOMEM)
         weft__transport_abort(&conn->transport, WEFT_ERR_NOMEM);
 }
@@ -73,7 +75,7 @@ static void tell_some(struct weft_drain *drain)
     for (size_t i = 0; i < drain->batch && (node = weft__list_pop(&drain->conns)); i++) {
         struct weft_conn *conn = WEFT_CONTAINER_OF(node, struct weft_conn, node);
         weft__list_push(&drain->told, node);
-        if (weft__conn_joined(conn))
+        if (weft__conn_joined(conn) || weft__http_rpc_streams(conn))
             tell(conn);
     }
 }

@@ -5,18 +5,21 @@
 #include "rpc/http.h"
 #include "server/http_call.h"
 #include "server/http_send.h"
+#include "server/sse.h"
 
 /* The ways to call, each with a peer of its own. */
 enum http_way {
-    HTTP_PLAIN,   /* POST /rpc/<method> */
-    HTTP_JSONRPC, /* POST /rpc */
-    HTTP_WAYS
+    HTTP_PLAIN,               /* POST /rpc/<method> */
+    HTTP_JSONRPC,             /* POST /rpc */
+    HTTP_POSTS,               /* how many of these there are */
+    HTTP_STREAM = HTTP_POSTS, /* /sse/<method> */
 };
 
 struct weft_http_calls {
     struct weft_conn *conn;
     struct weft_hub_member member;
-    struct weft_rpc_peer peers[HTTP_WAYS];
+    struct weft_rpc_peer peers[HTTP_POSTS];
+    struct weft_sse sse;
     enum http_way way; /* of the request being read or answered */
     struct weft_http_call call;
 };
@@ -38,7 +41,7 @@ struct refusal {
     }
 
 static const struct refusal refuse_verb =
-    REFUSAL(405, WEFT_STATUS_UNIMPLEMENTED, "weft.http.verb", "calls are made with POST");
+    REFUSAL(405, WEFT_STATUS_UNIMPLEMENTED, "weft.http.verb", "not made with this verb");
 static const struct refusal refuse_origin =
     REFUSAL(403, WEFT_STATUS_PERMISSION_DENIED, "weft.http.origin", "this origin may not call");
 static const struct refusal refuse_type =
@@ -48,6 +51,11 @@ static const struct refusal refuse_method =
     REFUSAL(404, WEFT_STATUS_UNIMPLEMENTED, NULL, "Method not found");
 static const struct refusal refuse_items = REFUSAL(
     400, WEFT_STATUS_FAILED_PRECONDITION, "weft.rpc.streams_unsupported", "a method with items");
+static const struct refusal refuse_single =
+    REFUSAL(400, WEFT_STATUS_FAILED_PRECONDITION, "weft.http.no_stream",
+            "a method without items: POST /rpc/<method>");
+static const struct refusal refuse_query =
+    REFUSAL(400, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.query", "params are malformed");
 static const struct refusal refuse_large =
     REFUSAL(413, WEFT_STATUS_OUT_OF_RANGE, "weft.http.too_large",
             "the body is larger than a message may be");
@@ -75,8 +83,7 @@ static const struct refusal refuse_memory = {
 
 static void refuse(struct weft_conn *conn, const struct refusal *refusal)
 {
-    weft__http_send_failure(conn, refusal->http, &refusal->failure,
-                            refusal->http == 405 ? "POST" : NULL);
+    weft__http_send_failure(conn, refusal->http, &refusal->failure, NULL);
 }
 
 /* ---- What the hub would push ---- */
@@ -120,15 +127,8 @@ static void plain_send(void *ctx, struct weft_slice message, enum weft_rpc_lane 
     struct weft_http_calls *calls = ctx;
     struct weft_rpc_http_answer answer = weft__rpc_http_answer(message);
     (void)lane;
-    if (answer.kind != WEFT_RPC_KIND_RESULT && answer.kind != WEFT_RPC_KIND_ERROR)
-        return;
-    int status = weft__rpc_http_status(answer.status);
-    struct weft_http_answer http = {
-        .status = status,
-        .type = "application/json",
-        .retry_after_s = weft__http_retry_after_s(status, answer.retry_after_ms),
-    };
-    weft__http_send_copy(calls->conn, &http, answer.body);
+    if (answer.kind == WEFT_RPC_KIND_RESULT || answer.kind == WEFT_RPC_KIND_ERROR)
+        weft__http_send_answer(calls->conn, &answer);
 }
 
 static void jsonrpc_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
@@ -149,15 +149,15 @@ static void failed(void *ctx, int err)
 
 static void init_peers(struct weft_http_calls *calls)
 {
-    static const struct weft_rpc_peer_events events[HTTP_WAYS] = {
+    static const struct weft_rpc_peer_events events[HTTP_POSTS] = {
         [HTTP_PLAIN] = {.send = plain_send, .failed = failed},
         [HTTP_JSONRPC] = {.send = jsonrpc_send, .failed = failed},
     };
-    static const struct weft_rpc_wire *const wires[HTTP_WAYS] = {
+    static const struct weft_rpc_wire *const wires[HTTP_POSTS] = {
         [HTTP_PLAIN] = &weft__rpc_wire_http_plain,
         [HTTP_JSONRPC] = &weft__rpc_wire_http_jsonrpc,
     };
-    for (size_t i = 0; i < HTTP_WAYS; i++) {
+    for (size_t i = 0; i < HTTP_POSTS; i++) {
         const struct weft_rpc_peer_options options = {
             .is_server = true,
             .greeted = true,
@@ -184,6 +184,7 @@ static struct weft_http_calls *calls_of(struct weft_conn *conn)
         return NULL;
     calls->conn = conn;
     init_peers(calls);
+    weft__sse_init(&calls->sse, conn, &calls->member);
     weft__hub_member_init(&calls->member, conn->worker->hub, &ops, weft__slice(NULL, 0),
                           WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
     conn->calls = calls;
@@ -196,22 +197,44 @@ void weft__http_rpc_done(struct weft_conn *conn)
     if (!calls)
         return;
     weft__hub_member_done(&calls->member);
-    for (size_t i = 0; i < HTTP_WAYS; i++)
+    for (size_t i = 0; i < HTTP_POSTS; i++)
         weft__rpc_peer_done(&calls->peers[i]);
+    weft__sse_done(&calls->sse);
     conn->calls = NULL;
     weft__mem_free(&conn->worker->server->connection_memory.alloc, calls, sizeof(*calls));
 }
 
+static bool is_busy(struct weft_rpc_peer *peer, bool late, uint64_t *cut_off)
+{
+    if (late)
+        *cut_off += weft__rpc_peer_cut_off(peer);
+    return weft__rpc_http_waits(peer);
+}
+
 bool weft__http_rpc_busy(struct weft_conn *conn, bool late, uint64_t *cut_off)
 {
-    bool busy = false;
-    for (size_t i = 0; conn->calls && i < HTTP_WAYS; i++) {
-        struct weft_rpc_peer *peer = &conn->calls->peers[i];
-        if (late)
-            *cut_off += weft__rpc_peer_cut_off(peer);
-        busy = busy || weft__rpc_http_waits(peer);
-    }
+    struct weft_http_calls *calls = conn->calls;
+    if (!calls)
+        return false;
+    bool busy = is_busy(&calls->sse.peer, late, cut_off);
+    for (size_t i = 0; i < HTTP_POSTS; i++)
+        busy = is_busy(&calls->peers[i], late, cut_off) || busy;
     return busy;
+}
+
+void weft__http_rpc_drained(struct weft_conn *conn)
+{
+    weft__sse_drained(&conn->calls->sse);
+}
+
+bool weft__http_rpc_streams(const struct weft_conn *conn)
+{
+    return conn->calls && conn->calls->sse.open;
+}
+
+void weft__http_rpc_goaway(struct weft_conn *conn, const struct weft_rpc_goaway *goaway)
+{
+    weft__sse_goaway(&conn->calls->sse, goaway);
 }
 
 /* ---- Calls ---- */
@@ -220,13 +243,17 @@ bool weft__http_rpc_busy(struct weft_conn *conn, bool late, uint64_t *cut_off)
 static void call(struct weft_http_calls *calls, struct weft_slice body)
 {
     struct weft_conn *conn = calls->conn;
-    struct weft_rpc_peer *peer = &calls->peers[calls->way];
     const struct weft_rpc_http_request request = {
         .kind = WEFT_RPC_HTTP_CALL,
         .method = calls->call.method,
         .body = body,
         .meta = calls->call.meta,
     };
+    if (calls->way == HTTP_STREAM) {
+        weft__sse_begin(&calls->sse, &request);
+        return;
+    }
+    struct weft_rpc_peer *peer = &calls->peers[calls->way];
     int err = weft__rpc_http_receive(peer, &request, weft__loop_now_ns(conn->worker->loop));
     if (err)
         weft__transport_abort(&conn->transport, err);
@@ -258,18 +285,17 @@ static bool begins_with(struct weft_slice text, const char *start)
 
 bool weft__http_rpc_has(struct weft_slice path)
 {
-    return weft__slice_eq_str(path, "/rpc") || begins_with(path, "/rpc/");
+    return weft__slice_eq_str(path, "/rpc") || begins_with(path, "/rpc/") ||
+           begins_with(path, "/sse/");
 }
 
 /* Why the connection may not call at all; NULL when it may. */
 static const struct refusal *judge(struct weft_conn *conn, const struct weft_http1_head *head)
 {
     struct weft_worker *worker = conn->worker;
-    if (!weft__slice_eq_str(head->method, "POST"))
-        return &refuse_verb;
     if (!weft__http_call_origin(&worker->server->origins, head))
         return &refuse_origin;
-    if (!weft__http_call_is_json(head))
+    if (weft__slice_eq_str(head->method, "POST") && !weft__http_call_is_json(head))
         return &refuse_type;
     if (worker->draining)
         return &refuse_draining;
@@ -289,7 +315,11 @@ static const struct refusal *judge_method(struct weft_http_calls *calls, struct 
         method = weft__rpc_http_method(&calls->conn->worker->rpc, calls->call.method);
     if (!method)
         return &refuse_method;
-    return method->flags & WEFT_RPC_METHOD_STREAMS ? &refuse_items : NULL;
+    if (calls->way == HTTP_STREAM && !(method->flags & WEFT_RPC_METHOD_STREAMS))
+        return &refuse_single;
+    unsigned unsupported =
+        calls->way == HTTP_STREAM ? WEFT_RPC_METHOD_RECEIVES : WEFT_RPC_METHOD_STREAMS;
+    return method->flags & unsupported ? &refuse_items : NULL;
 }
 
 static void refuse_meta(struct weft_conn *conn, const char *why)
@@ -311,26 +341,60 @@ static void receive_body(struct weft_conn *conn)
         weft__transport_abort(transport, err);
 }
 
+/* GET: the parameters stand in the query. */
+static void stream_query(struct weft_http_calls *calls, const struct weft_http1_head *head,
+                         struct weft_slice query)
+{
+    uint8_t params[WEFT_HTTP1_TARGET_MAX];
+    ptrdiff_t len = weft__http1_query_get(query, "params", params, sizeof(params));
+    if (weft__http1_find(head, "Last-Event-ID"))
+        /* An EventSource that lost its connection asks again by itself. A method cannot be taken up
+         * where it was; this tells it to stop (WHATWG HTML §9.2.3). */
+        weft__http_send(calls->conn, &(struct weft_http_answer){.status = 204},
+                        weft__slice(NULL, 0), NULL);
+    else if (len < 0 && len != WEFT_ERR_NOT_FOUND)
+        refuse(calls->conn, &refuse_query);
+    else
+        call(calls, weft__slice(params, len < 0 ? 0 : (size_t)len));
+}
+
+/* The way that |path| asks for, and the name in it. */
+static enum http_way way_of(struct weft_slice path, struct weft_slice *ret_name)
+{
+    enum { PREFIX_LEN = sizeof("/rpc/") - 1 };
+    if (path.len < PREFIX_LEN)
+        return HTTP_JSONRPC;
+    *ret_name = weft__slice(path.ptr + PREFIX_LEN, path.len - PREFIX_LEN);
+    return begins_with(path, "/sse/") ? HTTP_STREAM : HTTP_PLAIN;
+}
+
 void weft__http_rpc_route(struct weft_conn *conn, const struct weft_http1_head *head,
                           struct weft_slice path, struct weft_slice query)
 {
+    struct weft_slice name = {0};
+    enum http_way way = way_of(path, &name);
+    bool get = way == HTTP_STREAM && weft__slice_eq_str(head->method, "GET");
+    if (!get && !weft__slice_eq_str(head->method, "POST")) {
+        weft__http_send_failure(conn, 405, &refuse_verb.failure,
+                                way == HTTP_STREAM ? "GET, POST" : "POST");
+        return;
+    }
     const struct refusal *refusal = judge(conn, head);
     struct weft_http_calls *calls = refusal ? NULL : calls_of(conn);
     const char *why = NULL;
-    (void)query;
     if (!refusal && !calls)
         refusal = &refuse_memory;
     if (!refusal) {
-        calls->way = path.len == strlen("/rpc") ? HTTP_JSONRPC : HTTP_PLAIN;
-        if (calls->way == HTTP_PLAIN)
-            refusal = judge_method(
-                calls, weft__slice(path.ptr + strlen("/rpc/"), path.len - strlen("/rpc/")));
+        calls->way = way;
+        refusal = way == HTTP_JSONRPC ? NULL : judge_method(calls, name);
         why = weft__http_call_meta(&calls->call, head);
     }
     if (refusal)
         refuse(conn, refusal);
     else if (why)
         refuse_meta(conn, why);
+    else if (get)
+        stream_query(calls, head, query);
     else
         receive_body(conn);
 }

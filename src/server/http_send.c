@@ -40,7 +40,8 @@ void weft__http_send_copy(struct weft_conn *conn, struct weft_http_answer *answe
     weft__buf_unref(copy);
 }
 
-uint32_t weft__http_retry_after_s(int status, uint32_t retry_after_ms)
+/* What Retry-After says for an answer with |status|; 0: nothing. */
+static uint32_t retry_after_s(int status, uint32_t retry_after_ms)
 {
     bool says = status == 429 || status == 503;
     return says ? retry_after_ms / 1000 + (retry_after_ms % 1000 ? 1 : 0) : 0;
@@ -53,7 +54,7 @@ void weft__http_send_failure(struct weft_conn *conn, int status,
         .status = status,
         .type = "application/json",
         .allow = allow,
-        .retry_after_s = weft__http_retry_after_s(status, failure->retry_after_ms),
+        .retry_after_s = retry_after_s(status, failure->retry_after_ms),
     };
     struct weft_bytes body;
     weft__bytes_init(&body, conn->worker->server->alloc, SIZE_MAX);
@@ -63,6 +64,17 @@ void weft__http_send_failure(struct weft_conn *conn, int status,
     else
         weft__http_send_copy(conn, &answer, weft__bytes_slice(&body));
     weft__bytes_done(&body);
+}
+
+void weft__http_send_answer(struct weft_conn *conn, const struct weft_rpc_http_answer *answer)
+{
+    int status = weft__rpc_http_status(answer->status);
+    struct weft_http_answer http = {
+        .status = status,
+        .type = "application/json",
+        .retry_after_s = retry_after_s(status, answer->retry_after_ms),
+    };
+    weft__http_send_copy(conn, &http, answer->body);
 }
 
 bool weft__http_send_stream(struct weft_conn *conn, const char *type)

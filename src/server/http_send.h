@@ -23,10 +23,10 @@ void weft__http_send_copy(struct weft_conn *conn, struct weft_http_answer *answe
 void weft__http_send_failure(struct weft_conn *conn, int status,
                              const struct weft_rpc_failure *failure, const char *allow);
 
+/* Answers with what a call was answered with: a result, or an error. */
+void weft__http_send_answer(struct weft_conn *conn, const struct weft_rpc_http_answer *answer);
+
 /* Begins an answer of |type| that has no end yet. False when the connection ends instead. */
 bool weft__http_send_stream(struct weft_conn *conn, const char *type);
-
-/* What Retry-After says to |retry_after_ms|, for an answer with |status|; 0: nothing. */
-uint32_t weft__http_retry_after_s(int status, uint32_t retry_after_ms);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000, READ_SIZE = 16384 };
+enum { PATIENCE_MS = 20000, READ_SIZE = 16384 };
 
 struct test_http_client {
     int fd;

@@ -9,7 +9,7 @@
  *     assert_string_equal(test_http_body(http), "19");
  *     test_http_close(http);
  *
- * Whatever goes wrong fails the test, and so does waiting longer than 10 s.
+ * Whatever goes wrong fails the test, and so does waiting longer than 20 s.
  */
 #ifndef WEFT_TESTS_LIB_HTTP_CLIENT_H
 #define WEFT_TESTS_LIB_HTTP_CLIENT_H
