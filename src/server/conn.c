@@ -194,6 +194,7 @@ static void on_closed(struct weft_transport *transport)
     struct weft_limits_address *address = conn->address;
     WEFT_ASSERT(!weft__conn_joined(conn));
     weft__http_rpc_done(conn);
+    weft__buf_unref(conn->origin);
     weft__list_remove(&conn->node);
     weft__mem_free(&worker->server->connection_memory.alloc, conn->peer, sizeof(*conn->peer));
     weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));

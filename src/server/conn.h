@@ -26,6 +26,7 @@ struct weft_conn {
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */
     struct weft_address *peer;           /* what a PROXY header said; NULL: ask the socket */
     struct weft_http_calls *calls;       /* over plain HTTP; NULL: there was none (http_rpc.h) */
+    struct weft_buf *origin;             /* of the request, when its pages may call; or NULL */
     struct weft_list node;               /* of the worker's drain */
     uint64_t accepted_ns;
     uint64_t told_ns; /* that the server stops; 0: was not */

@@ -57,6 +57,22 @@ static void write_policy(struct weft_bytes *out, const char *nonce)
     weft__http1_write_header_str(out, "Content-Security-Policy", policy);
 }
 
+/* Fetch §3.2: what pages of |origin| may do with the answer, or may ask for. */
+static void write_origin(struct weft_bytes *out, const struct weft_http_answer *answer)
+{
+    weft__http1_write_header(out, WEFT_SLICE_LIT("Access-Control-Allow-Origin"), answer->origin);
+    weft__http1_write_header_str(out, "Vary", "Origin");
+    if (!answer->preflight) {
+        weft__http1_write_header_str(out, "Access-Control-Expose-Headers", "Retry-After");
+        return;
+    }
+    weft__http1_write_header_str(out, "Access-Control-Allow-Methods", answer->preflight);
+    weft__http1_write_header_str(out, "Access-Control-Allow-Headers",
+                                 "Content-Type, Weft-Timeout-Ms, Connect-Timeout-Ms, "
+                                 "Idempotency-Key, traceparent, Last-Event-ID");
+    weft__http1_write_header_str(out, "Access-Control-Max-Age", "600");
+}
+
 static void write_connection(struct weft_bytes *out, const struct weft_http_answer *answer)
 {
     const char *connection = answer->keep_alive ? "keep-alive" : "close";
@@ -90,6 +106,8 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
         weft__http1_write_header_str(out, "Allow", answer->allow);
     if (answer->retry_after_s)
         weft__http1_write_header_u64(out, "Retry-After", answer->retry_after_s);
+    if (answer->origin.len)
+        write_origin(out, answer);
     for (size_t i = BARE_COUNT; i < SECURITY_COUNT; i++)
         weft__http1_write_header(out, SECURITY[i].name, SECURITY[i].value);
     write_policy(out, answer->nonce);

@@ -26,8 +26,10 @@ struct weft_http_answer {
     const char *nonce;  /* of the page's inline styles, or NULL */
     const char *allow;  /* for 405, or NULL */
     bool keep_alive;
-    bool open_ended;        /* the body ends with the connection; |length| says nothing */
-    uint32_t retry_after_s; /* 0: not said */
+    bool open_ended;          /* the body ends with the connection; |length| says nothing */
+    uint32_t retry_after_s;   /* 0: not said */
+    struct weft_slice origin; /* whose pages may read it (CORS); empty: only our own */
+    const char *preflight;    /* the methods that they may use, in the answer to OPTIONS; or NULL */
 };
 
 /* Writes the head of |answer|. **Errors:** sticky in |out|. */

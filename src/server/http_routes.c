@@ -385,6 +385,8 @@ void weft__http_route(struct weft_conn *conn, const struct weft_http1_head *head
 {
     struct http_request request = {.conn = conn, .head = head};
     bool upgrade = weft__ws_upgrade_wanted(head);
+    weft__buf_unref(conn->origin);
+    conn->origin = NULL;
     weft__http1_target_split(head->target, &request.path, &request.query);
     request.head_only = weft__slice_eq_str(head->method, "HEAD");
     if (!upgrade)

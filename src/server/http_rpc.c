@@ -293,8 +293,6 @@ bool weft__http_rpc_has(struct weft_slice path)
 static const struct refusal *judge(struct weft_conn *conn, const struct weft_http1_head *head)
 {
     struct weft_worker *worker = conn->worker;
-    if (!weft__http_call_origin(&worker->server->origins, head))
-        return &refuse_origin;
     if (weft__slice_eq_str(head->method, "POST") && !weft__http_call_is_json(head))
         return &refuse_type;
     if (worker->draining)
@@ -358,6 +356,51 @@ static void stream_query(struct weft_http_calls *calls, const struct weft_http1_
         call(calls, weft__slice(params, len < 0 ? 0 : (size_t)len));
 }
 
+/* Notes that the pages which a request with an Origin comes from may read the answer: it was
+ * judged. False when memory is out and the connection ends. */
+static bool note_origin(struct weft_conn *conn, const struct weft_http1_head *head)
+{
+    const struct weft_http1_header *origin = weft__http1_find(head, "Origin");
+    if (!origin)
+        return true;
+    conn->origin =
+        weft__buf_new_copy(&conn->worker->server->connection_memory.alloc, origin->value);
+    if (!conn->origin)
+        weft__transport_abort(&conn->transport, WEFT_ERR_NOMEM);
+    return conn->origin;
+}
+
+/* A page of another origin asks whether it may send what it wants to (Fetch §4.8). */
+static bool is_preflight(const struct weft_http1_head *head)
+{
+    return weft__slice_eq_str(head->method, "OPTIONS") && weft__http1_find(head, "Origin") &&
+           weft__http1_find(head, "Access-Control-Request-Method");
+}
+
+/* Makes the call |name| on |way|, or says why not. */
+static void route_call(struct weft_conn *conn, const struct weft_http1_head *head,
+                       enum http_way way, struct weft_slice name, struct weft_slice query)
+{
+    const struct refusal *refusal = judge(conn, head);
+    struct weft_http_calls *calls = refusal ? NULL : calls_of(conn);
+    const char *why = NULL;
+    if (!refusal && !calls)
+        refusal = &refuse_memory;
+    if (!refusal) {
+        calls->way = way;
+        refusal = way == HTTP_JSONRPC ? NULL : judge_method(calls, name);
+        why = weft__http_call_meta(&calls->call, head);
+    }
+    if (refusal)
+        refuse(conn, refusal);
+    else if (why)
+        refuse_meta(conn, why);
+    else if (weft__slice_eq_str(head->method, "GET"))
+        stream_query(calls, head, query);
+    else
+        receive_body(conn);
+}
+
 /* The way that |path| asks for, and the name in it. */
 static enum http_way way_of(struct weft_slice path, struct weft_slice *ret_name)
 {
@@ -374,27 +417,16 @@ void weft__http_rpc_route(struct weft_conn *conn, const struct weft_http1_head *
     struct weft_slice name = {0};
     enum http_way way = way_of(path, &name);
     bool get = way == HTTP_STREAM && weft__slice_eq_str(head->method, "GET");
-    if (!get && !weft__slice_eq_str(head->method, "POST")) {
-        weft__http_send_failure(conn, 405, &refuse_verb.failure,
-                                way == HTTP_STREAM ? "GET, POST" : "POST");
+    const char *verbs = way == HTTP_STREAM ? "GET, POST" : "POST";
+    if (!weft__http_call_origin(&conn->worker->server->origins, head))
+        refuse(conn, &refuse_origin);
+    else if (!note_origin(conn, head))
         return;
-    }
-    const struct refusal *refusal = judge(conn, head);
-    struct weft_http_calls *calls = refusal ? NULL : calls_of(conn);
-    const char *why = NULL;
-    if (!refusal && !calls)
-        refusal = &refuse_memory;
-    if (!refusal) {
-        calls->way = way;
-        refusal = way == HTTP_JSONRPC ? NULL : judge_method(calls, name);
-        why = weft__http_call_meta(&calls->call, head);
-    }
-    if (refusal)
-        refuse(conn, refusal);
-    else if (why)
-        refuse_meta(conn, why);
-    else if (get)
-        stream_query(calls, head, query);
+    else if (is_preflight(head))
+        weft__http_send(conn, &(struct weft_http_answer){.status = 204, .preflight = verbs},
+                        weft__slice(NULL, 0), NULL);
+    else if (!get && !weft__slice_eq_str(head->method, "POST"))
+        weft__http_send_failure(conn, 405, &refuse_verb.failure, verbs);
     else
-        receive_body(conn);
+        route_call(conn, head, way, name, query);
 }

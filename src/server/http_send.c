@@ -10,6 +10,11 @@ static void count(struct weft_conn *conn, int status)
     conn->worker->answers[status / 100]++;
 }
 
+static struct weft_slice origin_of(const struct weft_conn *conn)
+{
+    return conn->origin ? weft__buf_slice(conn->origin) : weft__slice(NULL, 0);
+}
+
 void weft__http_send(struct weft_conn *conn, struct weft_http_answer *answer,
                      struct weft_slice body, struct weft_buf *owner)
 {
@@ -17,6 +22,7 @@ void weft__http_send(struct weft_conn *conn, struct weft_http_answer *answer,
     struct weft_server *server = conn->worker->server;
     struct weft_bytes head;
     answer->keep_alive = transport->keep_alive && !atomic_load(&server->draining);
+    answer->origin = origin_of(conn);
     count(conn, answer->status);
     weft__bytes_init(&head, server->alloc, SIZE_MAX);
     weft__http_answer_head(&head, answer);
@@ -79,7 +85,8 @@ void weft__http_send_answer(struct weft_conn *conn, const struct weft_rpc_http_a
 
 bool weft__http_send_stream(struct weft_conn *conn, const char *type)
 {
-    const struct weft_http_answer answer = {.status = 200, .type = type, .open_ended = true};
+    const struct weft_http_answer answer = {
+        .status = 200, .type = type, .open_ended = true, .origin = origin_of(conn)};
     struct weft_bytes head;
     count(conn, answer.status);
     weft__bytes_init(&head, conn->worker->server->alloc, SIZE_MAX);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sending an HTTP answer on a connection: whether it stays open afterwards, and the counters. */
+/* Sending an HTTP answer on a connection: whether it stays open afterwards, whose pages may read
+ * it (conn->origin), and the counters. */
 #ifndef WEFT_SERVER_HTTP_SEND_H
 #define WEFT_SERVER_HTTP_SEND_H
 
@@ -8,8 +9,9 @@
 #include "server/http_answer.h"
 
 /*
- * Answers the request that waits on |conn| with |answer|, whose |keep_alive| is filled in here, and
- * |body|, which |owner| keeps alive (NULL: it is static). When memory is out the connection ends.
+ * Answers the request that waits on |conn| with |answer|, whose |keep_alive| and |origin| are
+ * filled in here, and |body|, which |owner| keeps alive (NULL: it is static). When memory is out
+ * the connection ends.
  */
 void weft__http_send(struct weft_conn *conn, struct weft_http_answer *answer,
                      struct weft_slice body, struct weft_buf *owner);

@@ -254,6 +254,47 @@ static void requests_of_other_sites_are_403(void **state)
                      403);
 }
 
+static void pages_of_configured_origins_may_ask_and_read(void **state)
+{
+    static const char *const origins[] = {"https://friend.example", NULL};
+    struct weft_server_options options;
+    (void)state;
+    test_in_process_options(&options);
+    options.origins = origins;
+    struct test_in_process *friendly = test_in_process_start(&options);
+    struct test_http_client *http = test_http_open(friendly->url);
+    assert_true(test_http_print(http, "OPTIONS /rpc/subtract HTTP/1.1\r\nHost: localhost\r\n"
+                                      "Origin: https://friend.example\r\n"
+                                      "Access-Control-Request-Method: POST\r\n"
+                                      "Access-Control-Request-Headers: content-type\r\n\r\n"));
+    assert_int_equal(test_http_answer(http), 204);
+    assert_string_equal(test_http_header(http, "Access-Control-Allow-Origin"),
+                        "https://friend.example");
+    assert_string_equal(test_http_header(http, "Access-Control-Allow-Methods"), "POST");
+    assert_non_null(strstr(test_http_header(http, "Access-Control-Allow-Headers"), "Content-Type"));
+    test_http_post(http, "/rpc/demo.sleep", "Origin: https://friend.example\r\n", "[20]");
+    assert_int_equal(test_http_answer(http), 200);
+    assert_string_equal(test_http_header(http, "Access-Control-Allow-Origin"),
+                        "https://friend.example");
+    assert_null(test_http_header(http, "Access-Control-Allow-Credentials"));
+    /* Of the next request it is not said, and a stranger is told nothing. */
+    test_http_post(http, "/rpc/subtract", "", "[42,23]");
+    assert_int_equal(test_http_answer(http), 200);
+    assert_null(test_http_header(http, "Access-Control-Allow-Origin"));
+    test_http_post(http, "/rpc/nope", "Origin: https://friend.example\r\n", "[20]");
+    assert_int_equal(test_http_answer(http), 404);
+    assert_non_null(test_http_header(http, "Access-Control-Allow-Origin"));
+    test_http_close(http);
+    http = test_http_open(friendly->url);
+    assert_true(test_http_print(http, "OPTIONS /rpc/subtract HTTP/1.1\r\nHost: localhost\r\n"
+                                      "Origin: https://evil.example\r\n"
+                                      "Access-Control-Request-Method: POST\r\n\r\n"));
+    assert_int_equal(test_http_answer(http), 403);
+    assert_null(test_http_header(http, "Access-Control-Allow-Origin"));
+    test_http_close(http);
+    test_in_process_free(friendly);
+}
+
 static void bodies_beyond_the_limit_of_a_message_are_413(void **state)
 {
     (void)state;
@@ -617,6 +658,7 @@ int main(void)
         cmocka_unit_test(other_verbs_are_405_with_allow),
         cmocka_unit_test(bodies_that_are_not_json_are_415),
         cmocka_unit_test(requests_of_other_sites_are_403),
+        cmocka_unit_test(pages_of_configured_origins_may_ask_and_read),
         cmocka_unit_test(bodies_beyond_the_limit_of_a_message_are_413),
         cmocka_unit_test(a_slow_body_is_408),
         cmocka_unit_test(chunked_bodies_are_joined),
