@@ -392,13 +392,18 @@ int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
         const char *alias;
         weft_rpc_handler_fn *handler;
         const char *summary;
+        unsigned flags; /* NO_IDEM: about this connection, and repeats are known by `seq` */
     } methods[] = {
-        {"weft.v1.Documents/Open", "doc.open", doc_open, "opens a document and subscribes to it"},
-        {"weft.v1.Documents/Submit", "doc.submit", doc_submit, "applies an operation"},
-        {"weft.v1.Documents/Fetch", "doc.fetch", doc_fetch, "the content of a document"},
-        {"weft.v1.Documents/History", "doc.history", doc_history, "operations, who and when"},
-        {"weft.v1.Documents/Presence", "doc.presence", doc_presence, "shows oneself to others"},
-        {"weft.v1.Documents/Close", "doc.close", doc_close, "ends a subscription"},
+        {"weft.v1.Documents/Open", "doc.open", doc_open, "opens a document and subscribes to it",
+         WEFT_RPC_METHOD_NO_IDEM},
+        {"weft.v1.Documents/Submit", "doc.submit", doc_submit, "applies an operation",
+         WEFT_RPC_METHOD_NO_IDEM},
+        {"weft.v1.Documents/Fetch", "doc.fetch", doc_fetch, "the content of a document", 0},
+        {"weft.v1.Documents/History", "doc.history", doc_history, "operations, who and when", 0},
+        {"weft.v1.Documents/Presence", "doc.presence", doc_presence, "shows oneself to others",
+         WEFT_RPC_METHOD_NO_IDEM},
+        {"weft.v1.Documents/Close", "doc.close", doc_close, "ends a subscription",
+         WEFT_RPC_METHOD_NO_IDEM},
     };
     int err = 0;
     for (size_t i = 0; i < WEFT_ARRAY_LEN(methods) && !err; i++) {
@@ -406,6 +411,7 @@ int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
             .name = methods[i].name,
             .handler = methods[i].handler,
             .ctx = hub,
+            .flags = methods[i].flags,
             .summary = methods[i].summary,
         };
         err = weft__rpc_registry_add(registry, &method);

@@ -122,6 +122,18 @@ static void note_end(struct weft_rpc_call *call, int status)
     }
 }
 
+/* The call is being answered, whoever still waits for that. */
+static void note_answer(struct weft_rpc_call *call, struct weft_slice result,
+                        const struct weft_rpc_failure *failure)
+{
+    const struct weft_rpc_outcome outcome = {result, failure};
+    for (size_t i = call->intercepted; i-- > 0;) {
+        const struct weft_rpc_interceptor *interceptor = call->env->interceptors[i];
+        if (interceptor->answered)
+            interceptor->answered(call, &outcome, interceptor->ctx);
+    }
+}
+
 /* Sends the answer begun in |out| and settles the call. */
 static void deliver(struct weft_rpc_call *call, struct weft_bytes *out, struct weft_rpc_head *head)
 {
@@ -167,6 +179,7 @@ void weft__rpc_call_fail(struct weft_rpc_call *call, const struct weft_rpc_failu
 {
     assert_answerable(call);
     WEFT_ASSERT(failure->status > WEFT_STATUS_OK && failure->status <= WEFT_STATUS_UNAUTHENTICATED);
+    note_answer(call, weft__slice(NULL, 0), failure);
     if (!call->settled)
         deliver_error(call, failure);
     end_answer(call);
@@ -211,6 +224,13 @@ void weft__rpc_reply_send(struct weft_rpc_reply *reply)
     struct weft_rpc_env *env = call->env;
     assert_answerable(call);
     WEFT_ASSERT(reply->json.depth == 0);
+    if (weft__bytes_error(&reply->out))
+        note_answer(call, weft__slice(NULL, 0), &unwritable);
+    else
+        note_answer(
+            call,
+            weft__slice(reply->out.ptr + reply->payload_at, reply->out.len - reply->payload_at),
+            NULL);
     if (!call->settled)
         deliver_result(call, reply);
     weft__rpc_env_return_out(env, &reply->out);
@@ -219,7 +239,7 @@ void weft__rpc_reply_send(struct weft_rpc_reply *reply)
 
 /* ---- running and deferring ---- */
 
-/* Asks those in front of the method. False when one of them has answered. */
+/* Asks those in front of the method. False when one of them has answered, or makes it wait. */
 static bool intercept(struct weft_rpc_call *call)
 {
     struct weft_rpc_env *env = call->env;
@@ -228,7 +248,7 @@ static bool intercept(struct weft_rpc_call *call)
     while (call->intercepted < env->interceptor_count) {
         const struct weft_rpc_interceptor *interceptor = env->interceptors[call->intercepted++];
         if (interceptor->before && !interceptor->before(call, interceptor->ctx)) {
-            WEFT_ASSERT(call->answered);
+            WEFT_ASSERT(call->answered || call->waiting);
             return false;
         }
     }
@@ -238,9 +258,10 @@ static bool intercept(struct weft_rpc_call *call)
 void weft__rpc_call_run(struct weft_rpc_call *call)
 {
     call->running = true;
-    if (intercept(call))
+    bool passed = intercept(call);
+    if (passed)
         call->method->handler(call, call->method->ctx);
-    if (weft__rpc_call_leave(call) && (!call->deferred || call->waiting))
+    if (weft__rpc_call_leave(call) && passed && (!call->deferred || call->waiting))
         weft__rpc_call_drop(call);
 }
 
@@ -334,7 +355,7 @@ int weft__rpc_call_defer(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel,
 
 int weft__rpc_call_wait(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel, void *ctx)
 {
-    int err = hold(call);
+    int err = call->waiting ? 0 : hold(call); /* it may wait a second time */
     if (err)
         return err;
     call->waiting = true;

@@ -29,6 +29,7 @@
 
 struct weft_rpc_batch;
 struct weft_rpc_env;
+struct weft_rpc_idem_entry;
 struct weft_rpc_order;
 struct weft_rpc_peer;
 
@@ -83,8 +84,9 @@ struct weft_rpc_call {
     struct weft_timer timer;
     struct weft_rpc_order *order; /* it runs or waits in; NULL: none */
     struct weft_list order_link;
-    uint64_t started_ns; /* by env->clock */
-    void *copy;          /* what a deferred call keeps of its message */
+    struct weft_rpc_idem_entry *idem; /* where its answer is kept; NULL: nowhere */
+    uint64_t started_ns;              /* by env->clock */
+    void *copy;                       /* what a deferred call keeps of its message */
     size_t copy_size;
 };
 

@@ -22,6 +22,7 @@
 #include "rpc/call.h"
 #include "rpc/correlation.h"
 #include "rpc/method_stats.h"
+#include "rpc/outcome.h"
 
 enum {
     WEFT_RPC_VERSION = 1, /* of the protocol */
@@ -70,9 +71,13 @@ struct weft_rpc_counters {
  * may call, how often, what is traced.
  */
 struct weft_rpc_interceptor {
-    /* A call or notification is about to start. True lets it; false when this has answered it. May
-     * be NULL. */
+    /* A call or notification is about to start. True lets it; false when this has answered it, or
+     * keeps it to be run later (weft__rpc_call_wait). May be NULL. */
     bool (*before)(struct weft_rpc_call *call, void *ctx);
+    /* A call or notification that was given to |before| is being answered, by its method or by an
+     * interceptor, whether or not anybody waits for it: exactly once, before it is sent. May be
+     * NULL. */
+    void (*answered)(struct weft_rpc_call *call, const struct weft_rpc_outcome *outcome, void *ctx);
     /* A call that passed |before| has ended: with a result (|status| 0), an error, or without
      * anybody to answer (UNAVAILABLE). Not called for notifications. May be NULL. */
     void (*after)(const struct weft_rpc_call *call, int status, uint64_t latency_ns, void *ctx);

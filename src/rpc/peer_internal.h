@@ -90,8 +90,9 @@ void weft__rpc_call_cancel(struct weft_rpc_call *call, int status);
  * when nobody waits for its answer. |call| may be gone afterwards. */
 bool weft__rpc_call_cut_off(struct weft_rpc_call *call);
 
-/* Keeps |call|, whose handler has not run, until its turn comes: weft__rpc_call_run. Meanwhile
- * |cancel| is told as a handler is. **Errors:** WEFT_ERR_NOMEM. */
+/* Keeps |call|, whose handler has not run, until its turn comes: weft__rpc_call_run, which goes on
+ * behind the interceptors that were asked. Meanwhile |cancel| is told as a handler is. **Errors:**
+ * WEFT_ERR_NOMEM. */
 WEFT_MUST_USE int weft__rpc_call_wait(struct weft_rpc_call *call, weft_rpc_cancel_fn *cancel,
                                       void *ctx);
 

@@ -30,6 +30,9 @@ enum weft_rpc_method_flags {
     WEFT_RPC_METHOD_RECEIVES = 4,
     /* Gives items before its answer; needs a greeting. */
     WEFT_RPC_METHOD_SENDS = 8,
+    /* Refuses idempotency keys: what it does belongs to the connection, so that an answer kept for
+     * another one would be wrong. */
+    WEFT_RPC_METHOD_NO_IDEM = 16,
 };
 
 enum { WEFT_RPC_METHOD_STREAMS = WEFT_RPC_METHOD_RECEIVES | WEFT_RPC_METHOD_SENDS };
