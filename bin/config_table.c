@@ -172,6 +172,21 @@ const struct config_setting config_settings[] = {
     {NAMES("socket-mode", "operations.socket_mode", "SOCKET_MODE"), FIELD(operations.socket_mode),
      .value = "MODE", .type = CONFIG_MODE, .fallback = "0600", .min = 1, .max = 0777,
      .help = "permissions of a Unix socket, octal"},
+
+    {NAMES("idem-entries", "rpc.idem_entries", "IDEM_ENTRIES"), FIELD(rpc.idem_entries),
+     .value = "N", .type = CONFIG_NUMBER, .fallback = "65536", .min = 1, .max = COUNT_MAX,
+     .help = "idempotency keys known at a time"},
+    {NAMES("idem-memory", "rpc.idem_memory", "IDEM_MEMORY"), FIELD(rpc.idem_bytes), .value = "SIZE",
+     .type = CONFIG_SIZE, .fallback = "auto", .words = CONFIG_AUTO,
+     .automatic = "64MiB, at most an eighth of limits.memory", .min = 64 * KIB, .max = TIB,
+     .help = "bytes of their answers"},
+    {NAMES("idem-per-principal", "rpc.idem_per_principal", "IDEM_PER_PRINCIPAL"),
+     FIELD(rpc.idem_per_principal), .value = "N", .type = CONFIG_NUMBER, .fallback = "auto",
+     .words = CONFIG_AUTO, .automatic = "a quarter", .min = 1, .max = COUNT_MAX,
+     .help = "keys, and as large a part of the bytes, of one principal"},
+    {NAMES("idem-ttl", "rpc.idem_ttl", "IDEM_TTL"), FIELD(rpc.idem_ms), .value = "TIME",
+     .type = CONFIG_DURATION, .fallback = "24h", .words = CONFIG_NONE, .min = 1, .max = WEEK,
+     .help = "how long an answer is kept"},
 };
 
 const size_t config_setting_count = WEFT_ARRAY_LEN(config_settings);

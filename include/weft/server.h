@@ -116,6 +116,15 @@ struct weft_server_operations {
     unsigned socket_mode; /* permissions of a Unix socket; 0: 0600 */
 };
 
+/* Calls. 0 is the default named. */
+struct weft_server_rpc {
+    unsigned idem_entries;       /* idempotency keys known at a time; 65,536 */
+    size_t idem_bytes;           /* memory of their answers; 64 MiB, at most an eighth of
+                                    limits.memory */
+    unsigned idem_per_principal; /* keys of one principal; a quarter of |idem_entries| */
+    unsigned idem_ms;            /* that an answer is kept; a day; UINT_MAX: until it makes room */
+};
+
 /* What a server is made with. Strings and arrays are copied by weft_server_new. */
 struct weft_server_options {
     size_t struct_size;      /* set by weft_server_options_init */
@@ -148,6 +157,7 @@ struct weft_server_options {
     size_t method_count;
     unsigned pool_threads; /* for methods with WEFT_METHOD_BLOCKING, in all; 0: 4 */
     unsigned pool_queue;   /* calls of those that may wait for a thread; 0: 1,024 */
+    struct weft_server_rpc rpc;
 };
 
 /* Sets the defaults: 127.0.0.1:8080, memory, one worker a core, loop chosen, no development. */

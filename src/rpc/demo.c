@@ -165,6 +165,15 @@ static void nap(struct weft_rpc_call *call, void *ctx)
     weft__timer_start(call->env->wheel, &nap->timer, call->now_ns + ms * WEFT_NS_PER_MS);
 }
 
+/* A result that differs each time, to see that a call with an idempotency key runs once. */
+static void serial(struct weft_rpc_call *call, void *ctx)
+{
+    (void)ctx;
+    struct weft_rpc_reply reply;
+    weft__json_put_u64(weft__rpc_reply_begin(&reply, call), call->env->counters.calls);
+    weft__rpc_reply_send(&reply);
+}
+
 int weft__rpc_demo_register(struct weft_rpc_registry *registry)
 {
     static const struct weft_rpc_method methods[] = {
@@ -176,6 +185,9 @@ int weft__rpc_demo_register(struct weft_rpc_registry *registry)
          .handler = accept_anything,
          .summary = "takes anything, answers null"},
         {.name = "demo.echo", .handler = echo, .summary = "gives back its parameters"},
+        {.name = "demo.serial",
+         .handler = serial,
+         .summary = "answers how many calls this worker has started"},
         {.name = "demo.sleep", .handler = nap, .summary = "answers null after [milliseconds]"},
     };
     int err = weft__rpc_registry_add_all(registry, methods, WEFT_ARRAY_LEN(methods));

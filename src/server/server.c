@@ -325,6 +325,9 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
     weft__rpc_resume_key_init(&server->resume_key, crypto);
     err = make_limits(server, ret_message, message_size);
     if (!err)
+        weft__idempotency_init(&server->idempotency, server->alloc, server->hash_key,
+                               &server->options.rpc, server->limits.set.memory);
+    if (!err)
         err = open_store(server, ret_message, message_size);
     if (!err)
         err = weft__mesh_new(server->alloc, server->worker_count, &server->mesh);
@@ -576,6 +579,7 @@ void weft_server_free(struct weft_server *server)
     /* Behind the loops: a handler that waits for an answer of theirs has it now. */
     weft__pool_free(server->pool);
     weft__mesh_free(server->mesh);
+    weft__idempotency_done(&server->idempotency);
     weft__tls_context_free(server->tls);
     weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));
     weft__mem_free(alloc, server->metrics, server->worker_count * sizeof(struct weft_metrics *));

@@ -11,6 +11,7 @@
 #include "port/log.h"
 #include "port/store.h"
 #include "rpc/resume_token.h"
+#include "server/idempotency.h"
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/method_metrics.h"
@@ -43,6 +44,7 @@ struct weft_server {
     struct weft_store *store;
     struct weft_mesh *mesh;
     struct weft_pool *pool; /* for methods that block; NULL: there are none */
+    struct weft_idempotency idempotency;
     struct weft_worker **workers;
     struct weft_metrics **metrics; /* of each worker */
     struct weft_method_metrics **method_metrics;

@@ -122,6 +122,8 @@ static void second_passed(struct weft_timer *timer)
     uint64_t now_ns = weft__loop_now_ns(worker->loop);
     atomic_store(&worker->beat_ns, now_ns);
     forgive_store(worker);
+    if (worker->index == 0)
+        weft__idempotency_tick(&worker->server->idempotency, now_ns);
     weft__hub_tick(worker->hub, now_ns);
     weft__admission_tick(worker);
     weft__pressure_tick(worker);
@@ -345,6 +347,9 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
                        weft__loop_wheel(worker->loop), server->hash_key);
     worker->rpc.clock = weft__clock_system();
     worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
+    /* Until somebody signs in, everybody is the same principal. */
+    weft__rpc_idem_calls_init(&worker->idem_calls, &worker->rpc, &server->idempotency.cache,
+                              &server->idempotency.guard, NULL);
     /* First what gathers output, then what sends it. */
     weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
     init_transports(worker);
@@ -382,6 +387,7 @@ void weft__worker_free(struct weft_worker *worker)
         weft__admission_done(worker);
         weft__pressure_done(worker);
         weft__drain_done(worker);
+        weft__rpc_idem_calls_done(&worker->idem_calls);
         weft__rpc_env_done(&worker->rpc);
         weft__transport_set_done(&worker->transports);
         if (worker->domain)

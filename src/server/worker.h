@@ -47,6 +47,7 @@ struct weft_worker {
     struct weft_domain *domain; /* this loop, for calls and peers that others hold */
     struct weft_served *served; /* the application's methods */
     struct weft_rpc_env rpc;
+    struct weft_rpc_idem_calls idem_calls;
     struct weft_hub *hub;
     struct weft_mesh_port *port;
     struct weft_metrics metrics;

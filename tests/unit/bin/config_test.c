@@ -91,7 +91,7 @@ static size_t check_struct(const char *header, const char *name, const char *pre
                 first--;
         }
         snprintf(field, sizeof(field), "%s%.*s", prefix, (int)(last - first), first);
-        static const char *const nested[] = {"tls", "limits", "operations"};
+        static const char *const nested[] = {"tls", "limits", "sessions", "operations", "rpc"};
         bool is_struct = false;
         for (size_t i = 0; i < WEFT_ARRAY_LEN(nested); i++)
             is_struct = is_struct || strcmp(field, nested[i]) == 0;
@@ -115,6 +115,8 @@ static void every_option_of_the_server_is_a_setting(void **state)
     assert_true(check_struct(header, "weft_server_tls", "tls.") >= 4);
     assert_true(check_struct(header, "weft_server_limits", "limits.") >= 13);
     assert_true(check_struct(header, "weft_server_operations", "operations.") >= 7);
+    assert_true(check_struct(header, "weft_server_sessions", "sessions.") >= 2);
+    assert_true(check_struct(header, "weft_server_rpc", "rpc.") >= 4);
     free(header);
 }
 
