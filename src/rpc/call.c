@@ -268,7 +268,9 @@ void weft__rpc_call_run(struct weft_rpc_call *call)
 struct weft_rpc_method_stats *weft__rpc_call_stats(const struct weft_rpc_call *call)
 {
     const struct weft_rpc_env *env = call->env;
-    bool counted = env->method_stats && !(call->method->flags & WEFT_RPC_METHOD_RESERVED);
+    /* Methods of a resolver have no numbers in here. */
+    bool counted = !(call->method->flags & WEFT_RPC_METHOD_RESERVED) &&
+                   call->method->index < env->method_count;
     return counted ? &env->method_stats[call->method->index] : NULL;
 }
 

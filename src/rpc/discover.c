@@ -36,8 +36,9 @@ static void put_member(struct weft_json_writer *w, const char *key, const char *
     weft__json_put_str(w, value);
 }
 
-static void put_method(struct weft_json_writer *w, const struct weft_rpc_method *method)
+static void put_method(const struct weft_rpc_method *method, void *writer)
 {
+    struct weft_json_writer *w = writer;
     weft__json_begin_object(w);
     put_member(w, "name", method->name);
     if (method->summary)
@@ -55,6 +56,7 @@ static void put_method(struct weft_json_writer *w, const struct weft_rpc_method 
 
 static void answer(struct weft_rpc_call *call, const struct listing *listing)
 {
+    const struct weft_rpc_resolver *resolver = call->env->resolver;
     struct weft_rpc_reply reply;
     struct weft_json_writer *w = weft__rpc_reply_begin(&reply, call);
     weft__json_begin_object(w);
@@ -66,8 +68,12 @@ static void answer(struct weft_rpc_call *call, const struct listing *listing)
     weft__json_end_object(w);
     weft__json_key(w, "methods");
     weft__json_begin_array(w);
-    for (size_t i = 0; i < listing->count; ++i)
-        put_method(w, listing->methods[i]);
+    for (size_t i = 0; i < listing->count; ++i) {
+        if (!(listing->methods[i]->flags & WEFT_RPC_METHOD_RESERVED))
+            put_method(listing->methods[i], w);
+    }
+    if (resolver)
+        resolver->each(resolver->ctx, put_method, w);
     weft__json_end_array(w);
     weft__json_end_object(w);
     weft__rpc_reply_send(&reply);

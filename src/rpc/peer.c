@@ -96,6 +96,7 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
     weft__map_init(&peer->incoming, env->alloc, env->hash_key);
     weft__map_init(&peer->orders, env->alloc, env->hash_key);
     weft__list_init(&peer->deferred);
+    weft__list_init(&peer->watches);
     weft__rpc_correlation_init(&peer->outgoing, env->alloc, env->hash_key, env->wheel,
                                weft__rpc_outgoing_expired, peer->wire, options->is_server);
 }
@@ -116,12 +117,32 @@ void weft__rpc_peer_done(struct weft_rpc_peer *peer)
 {
     WEFT_ASSERT(!peer->receiving);
     peer->closed = true;
+    for (struct weft_list *link; (link = weft__list_pop(&peer->watches)) != NULL;) {
+        struct weft_rpc_peer_watch *watch =
+            WEFT_CONTAINER_OF(link, struct weft_rpc_peer_watch, link);
+        watch->ended(watch);
+    }
     weft__rpc_peer_end_calls(peer);
     if (peer->handle)
         peer->handle_done(peer);
     weft__rpc_session_free(peer);
     weft__rpc_correlation_done(&peer->outgoing);
     weft__map_done(&peer->incoming);
+}
+
+void weft__rpc_peer_watch(struct weft_rpc_peer *peer, struct weft_rpc_peer_watch *watch)
+{
+    WEFT_ASSERT(!peer->closed);
+    weft__list_push(&peer->watches, &watch->link);
+}
+
+void weft__rpc_peer_tell_linked(struct weft_rpc_peer *peer, bool linked)
+{
+    WEFT_LIST_EACH (link, &peer->watches) {
+        struct weft_rpc_peer_watch *watch =
+            WEFT_CONTAINER_OF(link, struct weft_rpc_peer_watch, link);
+        watch->linked(watch, linked);
+    }
 }
 
 /* ---- output ---- */

@@ -86,6 +86,16 @@ struct weft_rpc_interceptor {
 
 enum { WEFT_RPC_INTERCEPTORS_MAX = 8 };
 
+/* Methods beside those of the registry, which come and go. */
+struct weft_rpc_resolver {
+    /* The method called |name|, which the registry does not have; NULL: there is none. Its index is
+     * UINT32_MAX. **Lifetime:** the environment's. */
+    const struct weft_rpc_method *(*find)(void *ctx, struct weft_slice name);
+    /* Calls |fn| for each method that can be called now; for `rpc.discover`. */
+    void (*each)(void *ctx, void (*fn)(const struct weft_rpc_method *method, void *arg), void *arg);
+    void *ctx;
+};
+
 /* What the peers of one loop share. */
 struct weft_rpc_env {
     const struct weft_alloc *alloc;
@@ -100,6 +110,7 @@ struct weft_rpc_env {
     size_t method_count;                        /* of them */
     const struct weft_rpc_interceptor *interceptors[WEFT_RPC_INTERCEPTORS_MAX];
     size_t interceptor_count;
+    const struct weft_rpc_resolver *resolver; /* NULL: the registry has all methods */
 
     /* private: scratch memory, lent to one user at a time */
     struct weft_arena arena;
@@ -176,6 +187,15 @@ struct weft_rpc_peer_events {
     void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
 };
 
+/* Somebody who depends on a peer; embedded in whatever that is. */
+struct weft_rpc_peer_watch {
+    struct weft_list link;
+    /* The peer ends, and its calls will after this; the watch is out of its hands. */
+    void (*ended)(struct weft_rpc_peer_watch *watch);
+    /* Its session has lost its connection, or has one again. */
+    void (*linked)(struct weft_rpc_peer_watch *watch, bool linked);
+};
+
 struct weft_rpc_session;
 
 /* What a peer with a session has of a connection; one without has it all. */
@@ -195,6 +215,7 @@ struct weft_rpc_peer {
     size_t in_flight;          /* calls and notifications whose handlers still hold them */
     struct weft_list deferred; /* deferred calls and notifications */
     struct weft_map orders;    /* ordering keys in use */
+    struct weft_list watches;  /* struct weft_rpc_peer_watch */
     struct weft_rpc_correlation outgoing;
     size_t streams;  /* open, of calls received */
     uint64_t calls;  /* received and started */
@@ -242,6 +263,9 @@ void weft__rpc_peer_init(struct weft_rpc_peer *peer, struct weft_rpc_env *env,
  * inside a callback of this peer.
  */
 void weft__rpc_peer_done(struct weft_rpc_peer *peer);
+
+/* Puts |watch|, its functions set, to |peer| until one of them ends. */
+void weft__rpc_peer_watch(struct weft_rpc_peer *peer, struct weft_rpc_peer_watch *watch);
 
 /*
  * Takes one message, complete. Whatever it holds is dealt with, if only by an error answer.

@@ -52,6 +52,9 @@ WEFT_MUST_USE int weft__rpc_peer_send_request(struct weft_rpc_peer *peer, struct
 void weft__rpc_peer_send_credit(struct weft_rpc_peer *peer, struct weft_slice id,
                                 const struct weft_rpc_stream *stream);
 
+/* Tells those who watch that there is a connection, or none. */
+void weft__rpc_peer_tell_linked(struct weft_rpc_peer *peer, bool linked);
+
 /* ---- batches (batch.c) ---- */
 
 /* The answers to one array of calls; lives until the last of them is answered. */

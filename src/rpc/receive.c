@@ -87,10 +87,15 @@ static void refuse(struct inbound *in, struct weft_slice id, const struct weft_r
 static const struct weft_rpc_method *find_method(const struct inbound *in,
                                                  const struct weft_rpc_frame *frame)
 {
-    const struct weft_rpc_method *builtin = NULL;
+    const struct weft_rpc_env *env = in->peer->env;
+    const struct weft_rpc_method *method = NULL;
     if (weft__rpc_name_is_reserved(frame->method))
-        builtin = weft__rpc_builtin_find(frame->method, frame->kind == WEFT_RPC_KIND_NOTIFY);
-    return builtin ? builtin : weft__rpc_registry_find(in->peer->env->registry, frame->method);
+        method = weft__rpc_builtin_find(frame->method, frame->kind == WEFT_RPC_KIND_NOTIFY);
+    if (!method)
+        method = weft__rpc_registry_find(env->registry, frame->method);
+    if (!method && env->resolver)
+        method = env->resolver->find(env->resolver->ctx, frame->method);
+    return method;
 }
 
 /* Items go beside a call alone: a notification has no id that they could name, and the answers to a

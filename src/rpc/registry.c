@@ -68,6 +68,11 @@ static bool name_is_valid(struct weft_slice name, unsigned flags)
     return true;
 }
 
+bool weft__rpc_name_is_valid(struct weft_slice name)
+{
+    return name_is_valid(name, 0);
+}
+
 static int add_name(struct weft_rpc_registry *registry, const char *text,
                     const struct weft_rpc_method *method)
 {

@@ -89,6 +89,9 @@ void weft__rpc_registry_each(const struct weft_rpc_registry *registry,
                              void (*fn)(const struct weft_rpc_method *method, void *ctx),
                              void *ctx);
 
+/* True for what an application method may be called. */
+bool weft__rpc_name_is_valid(struct weft_slice name);
+
 /* True for names that belong to the protocol: "$/…" and "rpc.…". */
 bool weft__rpc_name_is_reserved(struct weft_slice name);
 

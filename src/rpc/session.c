@@ -143,6 +143,7 @@ void weft__rpc_session_detach(struct weft_rpc_peer *peer)
     peer->violation = NULL;
     weft__rpc_delivery_detach(&peer->session->delivery);
     weft__rpc_outgoing_end_greeting(peer);
+    weft__rpc_peer_tell_linked(peer, false);
 }
 
 size_t weft__rpc_session_memory(const struct weft_rpc_session *session)
@@ -198,4 +199,5 @@ void weft__rpc_session_attach(struct weft_rpc_peer *peer)
     weft__rpc_calls_repeat_credit(peer);
     weft__rpc_outgoing_repeat_credit(peer);
     repeat_cancels(session);
+    weft__rpc_peer_tell_linked(peer, true);
 }
