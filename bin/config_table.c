@@ -187,6 +187,9 @@ const struct config_setting config_settings[] = {
     {NAMES("idem-ttl", "rpc.idem_ttl", "IDEM_TTL"), FIELD(rpc.idem_ms), .value = "TIME",
      .type = CONFIG_DURATION, .fallback = "24h", .words = CONFIG_NONE, .min = 1, .max = WEEK,
      .help = "how long an answer is kept"},
+    {NAMES("provide", "rpc.provide", "PROVIDE"), FIELD(rpc.provide), .value = "PREFIX,...",
+     .type = CONFIG_LIST,
+     .help = "beginnings of names of methods that clients may provide; * for all"},
 };
 
 const size_t config_setting_count = WEFT_ARRAY_LEN(config_settings);

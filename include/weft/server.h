@@ -123,6 +123,9 @@ struct weft_server_rpc {
                                     limits.memory */
     unsigned idem_per_principal; /* keys of one principal; a quarter of |idem_entries| */
     unsigned idem_ms;            /* that an answer is kept; a day; UINT_MAX: until it makes room */
+    /* Beginnings of names ("jobs.") of methods that clients may provide to each other, "*" for all;
+     * NULL-terminated. NULL: none, with |development| all. */
+    const char *const *provide;
 };
 
 /* What a server is made with. Strings and arrays are copied by weft_server_new. */

@@ -281,6 +281,12 @@ static inline size_t weft__rpc_peer_in_flight(const struct weft_rpc_peer *peer)
     return peer->in_flight;
 }
 
+/* These, and our own calls that wait for their answers. */
+static inline size_t weft__rpc_peer_under_way(const struct weft_rpc_peer *peer)
+{
+    return peer->in_flight + weft__rpc_correlation_count(&peer->outgoing);
+}
+
 /* How one of our calls ended. */
 struct weft_rpc_answer {
     const struct weft_json *result; /* NULL for an error */

@@ -47,7 +47,7 @@ static struct weft_rpc_peer *peer_of(const struct weft_conn *conn)
 static bool is_busy(const struct weft_conn *conn)
 {
     return conn->link ? weft__link_in_flight(conn->link) > 0
-                      : weft__rpc_peer_in_flight(peer_of(conn)) > 0;
+                      : weft__rpc_peer_under_way(peer_of(conn)) > 0;
 }
 
 static void tell(struct weft_conn *conn)

@@ -175,6 +175,7 @@ static void route_metrics(const struct http_request *request)
     weft__metrics_write_answers(&text, server->metrics, server->worker_count);
     weft__method_metrics_write(&text, server->method_metrics, server->worker_count);
     weft__idempotency_write(&text, &server->idempotency);
+    weft__provide_write(&text, &server->provide);
     weft__metrics_write_limits(&text, server->metrics, server->worker_count);
     weft__metrics_write_one(&text, "weft_memory_connection_bytes", "gauge",
                             "Memory of connections, their queues and calls",

@@ -240,7 +240,7 @@ void weft__link_tick(struct weft_worker *worker)
     WEFT_LIST_EACH (node, &worker->far_links) {
         struct weft_link *link = WEFT_CONTAINER_OF(node, struct weft_link, node);
         size_t count = link->outlet.session
-                           ? weft__rpc_peer_in_flight(&link->outlet.session->session.peer)
+                           ? weft__rpc_peer_under_way(&link->outlet.session->session.peer)
                            : 0;
         atomic_store_explicit(&link->in_flight, count, memory_order_relaxed);
     }

@@ -163,6 +163,7 @@ static int make_pool(struct weft_server *server)
 static int copy_options(struct weft_server *server, const struct weft_server_options *options,
                         char *ret_message, size_t message_size)
 {
+    static const char *const anything[] = {"*", NULL};
     struct weft_server_options *own = &server->options;
     size_t size = WEFT_MIN(options->struct_size, sizeof(*own));
     weft_server_options_init(own);
@@ -177,7 +178,11 @@ static int copy_options(struct weft_server *server, const struct weft_server_opt
         err = copy_methods(server, ret_message, message_size);
     if (err)
         return err;
-    if (!own->listen || !own->hosts || !own->origins || (options->data_folder && !own->data_folder))
+    if (own->development && !own->rpc.provide)
+        own->rpc.provide = anything;
+    own->rpc.provide = copy_strings(server, own->rpc.provide);
+    if (!own->listen || !own->hosts || !own->origins || !own->rpc.provide ||
+        (options->data_folder && !own->data_folder))
         return WEFT_ERR_NOMEM;
     if (weft__address_parse(own->listen, &server->address)) {
         say(ret_message, message_size, "the address to listen on must be HOST:PORT or unix:PATH");
@@ -327,6 +332,9 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
     if (!err)
         weft__idempotency_init(&server->idempotency, server->alloc, server->hash_key,
                                &server->options.rpc, server->limits.set.memory);
+    if (!err)
+        weft__provide_init(&server->provide, server->alloc, server->hash_key,
+                           server->options.rpc.provide);
     if (!err)
         err = open_store(server, ret_message, message_size);
     if (!err)
@@ -580,6 +588,7 @@ void weft_server_free(struct weft_server *server)
     weft__pool_free(server->pool);
     weft__mesh_free(server->mesh);
     weft__idempotency_done(&server->idempotency);
+    weft__provide_done(&server->provide);
     weft__tls_context_free(server->tls);
     weft__mem_free(alloc, server->workers, server->worker_count * sizeof(struct weft_worker *));
     weft__mem_free(alloc, server->metrics, server->worker_count * sizeof(struct weft_metrics *));

@@ -18,6 +18,7 @@
 #include "server/metrics.h"
 #include "server/networks.h"
 #include "server/origin.h"
+#include "server/provide.h"
 
 #include <stdatomic.h>
 #include <weft/server.h>
@@ -45,6 +46,7 @@ struct weft_server {
     struct weft_mesh *mesh;
     struct weft_pool *pool; /* for methods that block; NULL: there are none */
     struct weft_idempotency idempotency;
+    struct weft_provide provide;
     struct weft_worker **workers;
     struct weft_metrics **metrics; /* of each worker */
     struct weft_method_metrics **method_metrics;

@@ -104,7 +104,8 @@ static void end_of_tick(struct weft_loop_hook *hook)
     if (worker->draining)
         atomic_store(&worker->quiet,
                      worker->transports.stats.count == 0 && worker->near_links == 0 &&
-                         weft__list_empty(&worker->far_links) && !weft__hub_busy(worker->hub));
+                         weft__list_empty(&worker->far_links) && !weft__hub_busy(worker->hub) &&
+                         worker->provide.pending == 0);
 }
 
 /* While /readyz sends everybody away, nobody may write, which alone shows that the disk is well
@@ -260,6 +261,8 @@ static int make_hub(struct weft_worker *worker)
         return err;
     weft__mesh_port_bind(worker->port, &worker->exec, worker->hub);
     err = weft__hub_register(worker->hub, &worker->registry);
+    if (!err)
+        err = weft__provide_worker_init(&worker->provide, worker);
     if (!err && server->options.development)
         err = weft__rpc_demo_register(&worker->registry);
     return err;
@@ -395,6 +398,7 @@ void weft__worker_free(struct weft_worker *worker)
         weft__loop_free(worker->loop);
     }
     weft__domain_unref(worker->domain);
+    weft__provide_worker_done(&worker->provide);
     weft__method_metrics_done(&worker->method_metrics);
     weft__rpc_registry_done(&worker->registry);
     weft__served_free(worker->served);

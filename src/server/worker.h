@@ -48,6 +48,7 @@ struct weft_worker {
     struct weft_served *served; /* the application's methods */
     struct weft_rpc_env rpc;
     struct weft_rpc_idem_calls idem_calls;
+    struct weft_provide_worker provide;
     struct weft_hub *hub;
     struct weft_mesh_port *port;
     struct weft_metrics metrics;

@@ -1,91 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Idempotency keys over real connections: repeats on another one, on another worker, on the other
  * wire. */
-#include "lib/in_process.h"
-#include "lib/test.h"
+#include "rpc_support.h"
 
 #include "rpc/binary.h"
 
-enum { WAIT_MS = 10000, TRIES = 200 };
+enum { WAIT_MS = 10000 };
 
 static struct test_in_process *world;
 
-/* ---- connections to a certain worker ---- */
-
-/* A greeted connection; the name of its session tells its worker. */
-static struct test_ws *connect_greeted(unsigned *ret_worker)
+static struct test_ws *connect_to(unsigned worker)
 {
-    struct test_ws *ws = test_ws_connect(world->url, "weft.v1.json");
-    const struct weft_json *hello = test_ws_result(ws, "$/hello", "{\"v\":[1,1]}");
-    struct weft_slice name = weft__json_string(weft__json_get(hello, "session"));
-    assert_true(name.len > 3 && memcmp(name.ptr, "s_", 2) == 0);
-    *ret_worker = (unsigned)(name.ptr[2] - '0');
-    return ws;
-}
-
-static struct test_ws *connect_to(unsigned want)
-{
-    unsigned worker;
-    for (int i = 0; i < TRIES; i++) {
-        struct test_ws *ws = connect_greeted(&worker);
-        if (worker == want)
-            return ws;
-        test_ws_close(ws);
-    }
-    fail_msg("no connection to worker %u in %d tries", want, TRIES);
-    return NULL;
-}
-
-/* ---- calls with keys ---- */
-
-static void send_keyed(struct test_ws *ws, int id, const char *method, const char *params,
-                       const char *key)
-{
-    char text[256];
-    snprintf(text, sizeof(text),
-             "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\",\"params\":%s,"
-             "\"meta\":{\"idem\":\"%s\"}}",
-             id, method, params, key);
-    test_ws_send(ws, text);
-}
-
-/* The next message, the answer to |id|. */
-static const struct weft_json *next_answer(struct test_ws *ws, int id)
-{
-    int64_t got = 0;
-    const struct weft_json *answer = test_ws_next(ws);
-    assert_true(weft__json_i64(weft__json_get(answer, "id"), &got));
-    assert_int_equal(got, id);
-    return answer;
-}
-
-static int64_t next_number(struct test_ws *ws, int id)
-{
-    int64_t number = 0;
-    assert_true(weft__json_i64(weft__json_get(next_answer(ws, id), "result"), &number));
-    return number;
-}
-
-/* data.reason of the next answer, which is an error with data.code |code|. */
-static void expect_error(struct test_ws *ws, int id, const char *code, const char *reason)
-{
-    const struct weft_json *error = weft__json_get(next_answer(ws, id), "error");
-    const struct weft_json *data = weft__json_get(error, "data");
-    assert_true(weft__json_string_is(weft__json_get(data, "code"), code));
-    assert_true(weft__json_string_is(weft__json_get(data, "reason"), reason));
+    return rpc_connect(world->url, worker);
 }
 
 static uint64_t metric(const char *name)
 {
-    char want[80];
-    char *text = test_http(world->url,
-                           "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    snprintf(want, sizeof(want), "\n%s ", name);
-    const char *at = strstr(text, want);
-    assert_non_null(at);
-    uint64_t value = strtoull(at + strlen(want), NULL, 10);
-    free(text);
-    return value;
+    return rpc_metric(world->url, name);
+}
+
+static void send_keyed(struct test_ws *ws, int id, const char *method, const char *params,
+                       const char *key)
+{
+    char meta[64];
+    snprintf(meta, sizeof(meta), "\"idem\":\"%s\"", key);
+    rpc_send(ws, id, method, params, meta);
 }
 
 /* ---- tests ---- */
@@ -97,13 +36,13 @@ static void a_repeat_on_another_connection_gets_the_first_answer(void **state)
     uint64_t stored = metric("weft_idem_stored_total");
     struct test_ws *ws = connect_to(0);
     send_keyed(ws, 1, "demo.serial", "[]", "reconnect-1");
-    int64_t first = next_number(ws, 1);
+    int64_t first = rpc_next_number(ws, 1);
     test_ws_cut(ws);
     ws = connect_to(0);
     send_keyed(ws, 9, "demo.serial", "[]", "reconnect-1");
-    assert_int_equal(next_number(ws, 9), first);
+    assert_int_equal(rpc_next_number(ws, 9), first);
     send_keyed(ws, 10, "demo.serial", "[]", "reconnect-2");
-    assert_int_not_equal(next_number(ws, 10), first);
+    assert_int_not_equal(rpc_next_number(ws, 10), first);
     test_ws_close(ws);
     assert_int_equal(metric("weft_idem_hits_total"), hits + 1);
     assert_int_equal(metric("weft_idem_stored_total"), stored + 2);
@@ -115,11 +54,11 @@ static void a_repeat_on_another_worker_gets_the_first_answer(void **state)
     struct test_ws *zero = connect_to(0);
     struct test_ws *one = connect_to(1);
     send_keyed(zero, 1, "demo.serial", "[]", "worker-1");
-    int64_t first = next_number(zero, 1);
+    int64_t first = rpc_next_number(zero, 1);
     send_keyed(one, 1, "demo.serial", "[]", "worker-1");
-    assert_int_equal(next_number(one, 1), first);
+    assert_int_equal(rpc_next_number(one, 1), first);
     send_keyed(one, 2, "demo.serial", "[1]", "worker-1");
-    expect_error(one, 2, "failed_precondition", "weft.idem.mismatch");
+    (void)rpc_next_error(one, 2, "failed_precondition", "weft.idem.mismatch");
     test_ws_close(zero);
     test_ws_close(one);
 }
@@ -134,20 +73,20 @@ static void a_repeat_of_a_running_call_waits_on_its_worker_and_is_refused_on_oth
     send_keyed(first, 1, "demo.sleep", "[30000]", "running-1");
     /* An answer to a later call shows that the first one runs. */
     send_keyed(first, 2, "demo.serial", "[]", "running-2");
-    (void)next_number(first, 2);
+    (void)rpc_next_number(first, 2);
     send_keyed(same, 1, "demo.sleep", "[30000]", "running-1");
     send_keyed(same, 2, "demo.serial", "[]", "running-3");
-    (void)next_number(same, 2);
+    (void)rpc_next_number(same, 2);
     assert_int_equal(metric("weft_idem_joined_total"), joined + 1);
     send_keyed(other, 1, "demo.sleep", "[30000]", "running-1");
-    expect_error(other, 1, "aborted", "weft.idem.in_progress");
+    (void)rpc_next_error(other, 1, "aborted", "weft.idem.in_progress");
     /* Both give up, one after the other: then there is nothing to wait for. */
     test_ws_send(first, "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":{\"id\":1}}");
-    assert_non_null(weft__json_get(next_answer(first, 1), "error"));
+    assert_non_null(weft__json_get(rpc_next(first, 1), "error"));
     test_ws_send(same, "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":{\"id\":1}}");
-    assert_non_null(weft__json_get(next_answer(same, 1), "error"));
-    for (int i = 0; i < TRIES && metric("weft_idem_running") > 0; i++)
-        (void)next_answer((send_keyed(same, 3, "demo.echo", "[]", ""), same), 3);
+    assert_non_null(weft__json_get(rpc_next(same, 1), "error"));
+    for (int i = 0; i < RPC_TRIES && metric("weft_idem_running") > 0; i++)
+        (void)rpc_next((send_keyed(same, 3, "demo.echo", "[]", ""), same), 3);
     assert_int_equal(metric("weft_idem_running"), 0);
     test_ws_close(first);
     test_ws_close(same);
@@ -164,9 +103,9 @@ static void a_call_cut_off_is_answered_to_its_repeat(void **state)
     for (unsigned worker = 0; worker < 2; worker++) {
         const struct weft_json *result = NULL;
         ws = connect_to(worker);
-        for (int id = 1; id < TRIES && !result; id++) {
+        for (int id = 1; id < RPC_TRIES && !result; id++) {
             send_keyed(ws, id, "demo.sleep", "[100]", "cut-1");
-            result = weft__json_get(next_answer(ws, id), "result");
+            result = weft__json_get(rpc_next(ws, id), "result");
         }
         assert_true(weft__json_is(result, WEFT_JSON_NULL));
         test_ws_close(ws);
@@ -178,7 +117,7 @@ static void both_wires_share_answers(void **state)
     (void)state;
     struct test_ws *text = connect_to(0);
     send_keyed(text, 1, "demo.serial", "[]", "wire-1");
-    int64_t first = next_number(text, 1);
+    int64_t first = rpc_next_number(text, 1);
     struct test_ws *binary = test_ws_connect(world->url, "weft.v1.pb");
     struct weft_arena arena;
     weft__arena_init(&arena, weft_alloc_default(), SIZE_MAX);
@@ -222,9 +161,9 @@ static void methods_about_the_connection_take_no_key(void **state)
     (void)state;
     struct test_ws *ws = connect_to(0);
     send_keyed(ws, 1, "doc.open", "{\"doc\":\"d\"}", "doc-1");
-    expect_error(ws, 1, "invalid_argument", "weft.idem.method");
+    (void)rpc_next_error(ws, 1, "invalid_argument", "weft.idem.method");
     send_keyed(ws, 2, "demo.count", "[2]", "stream-1");
-    expect_error(ws, 2, "invalid_argument", "weft.idem.method");
+    (void)rpc_next_error(ws, 2, "invalid_argument", "weft.idem.method");
     test_ws_close(ws);
 }
 
@@ -254,7 +193,7 @@ static void many_connections_agree_about_each_key(void **state)
     for (unsigned c = 0; c < CONNECTIONS; c++)
         for (int k = 0; k < KEYS; k++) {
             int64_t number = 0;
-            const struct weft_json *answer = next_answer(ws[c], k);
+            const struct weft_json *answer = rpc_next(ws[c], k);
             if (!weft__json_i64(weft__json_get(answer, "result"), &number)) {
                 assert_busy(answer);
                 continue;
@@ -282,14 +221,14 @@ static void the_cache_is_as_large_as_the_settings_say(void **state)
     for (int i = 0; i < 10; i++) {
         snprintf(key, sizeof(key), "small-%d", i);
         send_keyed(ws, i, "demo.serial", "[]", key);
-        results[i] = next_number(ws, i);
+        results[i] = rpc_next_number(ws, i);
     }
     assert_int_equal(metric("weft_idem_entries"), 8);
     assert_int_equal(metric("weft_idem_evicted_total"), 2);
     send_keyed(ws, 10, "demo.serial", "[]", "small-2");
-    assert_int_equal(next_number(ws, 10), results[2]);
+    assert_int_equal(rpc_next_number(ws, 10), results[2]);
     send_keyed(ws, 11, "demo.serial", "[]", "small-0");
-    assert_true(next_number(ws, 11) > results[9]);
+    assert_true(rpc_next_number(ws, 11) > results[9]);
     test_ws_close(ws);
     test_in_process_free(world);
     world = before;
