@@ -231,6 +231,42 @@ test("a deadline travels with the call, ends it and cancels it", async () => {
   network.link.say({ id: sent?.["id"], result: "late" });
 });
 
+test("a call with an idempotency key is made again on the next connection", async () => {
+  const { clock, network, client } = world();
+  network.link.greet();
+  const paid = client.call("pay", [1], { idem: "k-1", timeoutMs: 0 });
+  assert.deepEqual(network.link.last("pay")?.["meta"], { idem: "k-1" });
+  network.link.handlers.onClose(1006, "");
+  await clock.advance(200);
+  network.link.greet();
+  const again = network.link.last("pay");
+  assert.deepEqual([again?.["params"], again?.["meta"]], [[1], { idem: "k-1" }]);
+  network.link.say({ id: again?.["id"], result: "done" });
+  assert.equal(await paid, "done");
+});
+
+test("while the first one is at work elsewhere, a repeat is made later", async () => {
+  const { clock, network, client } = world();
+  network.link.greet();
+  const paid = client.call("pay", [1], { idem: "k-2" });
+  const data = { code: "aborted", reason: "weft.idem.in_progress", retryable: true, retry_after_ms: 100 };
+  const first = network.link.last("pay")?.["id"];
+  network.link.say({ id: first, error: { code: -32010, message: "running", data } });
+  await clock.advance(99);
+  assert.equal(network.link.last("pay")?.["id"], first);
+  await clock.advance(1);
+  const second = network.link.last("pay");
+  assert.notEqual(second?.["id"], first);
+  assert.equal((second?.["meta"] as { idem: string }).idem, "k-2");
+  network.link.say({ id: second?.["id"], result: 3 });
+  assert.equal(await paid, 3);
+  const late = client.call("pay", [2], { idem: "k-3", timeoutMs: 150 });
+  network.link.say({ id: network.link.last("pay")?.["id"], error: { code: -32010, message: "running", data } });
+  network.link.handlers.onClose(1006, "");
+  void clock.advance(150);
+  await assert.rejects(late, { code: "deadline_exceeded" });
+});
+
 test("an abort signal cancels, before and after sending", async () => {
   const { network, client } = world();
   const early = new AbortController();

@@ -20,6 +20,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Time allowed in milliseconds, the wait for a connection included; 0 means no limit. */
   readonly timeoutMs?: number;
+  /**
+   * An idempotency key, 1 to 128 visible ASCII characters that nobody can guess, such as
+   * `crypto.randomUUID()`: the server executes the call at most once and keeps its answer for a day.
+   * The client makes such a call again by itself when the connection was lost. Not for streams.
+   */
+  readonly idem?: string;
 }
 
 /** A call that waits for its answer. */
@@ -32,6 +38,8 @@ export interface PendingCall {
   readonly here: boolean;
   /** Where its items go; undefined for a call without. */
   readonly stream: StreamSink | undefined;
+  /** Its idempotency key: it may be sent again on the next connection. */
+  readonly idem: string | undefined;
   /** Its id once it was sent. */
   id: number | null;
   settle(outcome: { result: unknown } | { error: WeftError }): void;
@@ -41,6 +49,10 @@ const utf8 = new TextEncoder();
 
 /** The reason of a server that stops, in an error that says so: the call was not executed. */
 const draining = "weft.draining";
+
+/** The reason of a server where a call with the same idempotency key is at work. */
+const inProgress = "weft.idem.in_progress";
+const inProgressMs = 250;
 
 /**
  * The calls of one client, sent and waiting.
@@ -72,7 +84,7 @@ export class CallTable {
    * @returns the result; rejects with WeftError
    */
   call(method: string, params: unknown, options: InnerCallOptions): Promise<unknown> {
-    const { signal, timeoutMs = 0, here = false, stream } = options;
+    const { signal, timeoutMs = 0, here = false, stream, idem } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(new WeftError("canceled", "canceled before it was sent", { executed: "no" }));
@@ -85,6 +97,7 @@ export class CallTable {
         deadline: timeoutMs > 0 ? this.#clock.now() + timeoutMs : Infinity,
         here,
         stream,
+        idem,
         id: null,
         settle: (outcome) => {
           timer?.cancel();
@@ -122,7 +135,7 @@ export class CallTable {
     for (const call of waiting) this.#transmit(call, send);
   }
 
-  /** The connection is gone: what was sent fails, what waits goes on waiting. */
+  /** The connection is gone: what was sent without a key fails, the rest waits for the next one. */
   cut(): void {
     this.#send = null;
     this.#leaving = false;
@@ -131,9 +144,17 @@ export class CallTable {
     const sent = [...this.#sent.values()];
     this.#sent.clear();
     const error = new WeftError("unavailable", "the connection was lost before the answer came");
-    for (const call of sent) call.settle({ error });
+    for (const call of sent) {
+      if (call.idem === undefined || call.here) call.settle({ error });
+      else this.#makeWait(call);
+    }
     const unsent = new WeftError("unavailable", "the server was stopping", { executed: "no" });
     for (const call of stranded) call.settle({ error: unsent });
+  }
+
+  #makeWait(call: PendingCall): void {
+    call.id = null;
+    this.#waiting.add(call);
   }
 
   /** The client is closed: everything fails. */
@@ -155,9 +176,20 @@ export class CallTable {
     if (again && "error" in answer.outcome && isTooLate(answer.outcome.error)) {
       call.id = null;
       this.#postpone(call);
+    } else if ("error" in answer.outcome && answer.outcome.error.reason === inProgress) {
+      this.#repeat(call, answer.outcome.error.retryAfterMs ?? inProgressMs);
     } else {
       call.settle(answer.outcome);
     }
+  }
+
+  /** Makes the call again after a while, or when the next connection opens. */
+  #repeat(call: PendingCall, afterMs: number): void {
+    this.#makeWait(call);
+    this.#clock.after(afterMs, () => {
+      if (this.#send === null || this.#leaving || !this.#waiting.delete(call)) return;
+      this.#transmit(call, this.#send);
+    });
   }
 
   /**
@@ -178,8 +210,10 @@ export class CallTable {
     call.id = this.#nextId++;
     this.#sent.set(call.id, call);
     const left = call.deadline - this.#clock.now();
-    const meta = left === Infinity ? undefined : { timeout_ms: Math.max(1, Math.round(left)) };
-    send(writeCall(call.id, call.method, call.params, meta));
+    const limit = left === Infinity ? {} : { timeout_ms: Math.max(1, Math.round(left)) };
+    const meta = call.idem === undefined ? limit : { ...limit, idem: call.idem };
+    const any = Object.keys(meta).length > 0;
+    send(writeCall(call.id, call.method, call.params, any ? meta : undefined));
     call.stream?.opened(call.id, this.#window, send);
   }
 
