@@ -3,6 +3,7 @@
 #include "codec/json.h"
 #include "commands.h"
 #include "remote.h"
+#include "rpc/idempotency.h"
 
 #include <stdint.h>
 
@@ -26,7 +27,10 @@ static bool check_params(const struct args *args, const char *params)
 
 int weft_cmd_call(int argc, char **argv)
 {
-    static const struct args_option options[] = {REMOTE_OPTIONS};
+    static const struct args_option options[] = {
+        REMOTE_OPTIONS,
+        {"idem", "KEY", NULL, "idempotency key: however often it is given, one execution"},
+    };
     static const struct args_command command = {
         .name = "call",
         .usage = "METHOD [JSON]",
@@ -47,7 +51,10 @@ int weft_cmd_call(int argc, char **argv)
         return args_fail(&command, "METHOD is empty");
     if (params && !check_params(&args, params))
         return ARGS_USAGE;
-    struct weft_answer *answer = remote_call(&args, args.rest[0], params, &status);
+    const char *idem = args_get(&args, "idem", NULL);
+    if (idem && !weft__rpc_idem_key_valid(weft__slice_str(idem)))
+        return args_fail(&command, "--idem must be 1 to 128 visible characters of ASCII");
+    struct weft_answer *answer = remote_call(&args, args.rest[0], params, idem, &status);
     if (answer)
         status = remote_print(&args, answer->result, answer->result_len, true);
     weft_answer_free(answer);

@@ -68,7 +68,7 @@ int weft_cmd_describe(int argc, char **argv)
     int status = args_parse(&args, argc, argv, &command);
     if (status >= 0)
         return status;
-    struct weft_answer *answer = remote_call(&args, "rpc.discover", NULL, &status);
+    struct weft_answer *answer = remote_call(&args, "rpc.discover", NULL, NULL, &status);
     if (answer)
         status = args_has(&args, "json")
                      ? remote_print(&args, answer->result, answer->result_len, true)

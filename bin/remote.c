@@ -60,9 +60,10 @@ static void tell_error(const struct args *args, const struct weft_answer *answer
     tell_violations(answer);
 }
 
-struct weft_answer *remote_call(const struct args *args, const char *method,
-                                       const char *params, int *ret_status)
+struct weft_answer *remote_call(const struct args *args, const char *method, const char *params,
+                                const char *idem, int *ret_status)
 {
+    struct weft_call_options call;
     struct weft_client_options options;
     struct weft_client *client = NULL;
     struct weft_answer *answer = NULL;
@@ -92,7 +93,10 @@ struct weft_answer *remote_call(const struct args *args, const char *method,
         fputc('\n', stderr);
         return NULL;
     }
-    err = weft_client_call_wait(client, method, params, 0, &answer);
+    weft_call_options_init(&call);
+    call.timeout_ms = (uint32_t)timeout_ms;
+    call.idempotency_key = idem;
+    err = weft_peer_call_wait(weft_client_peer(client), method, params, &call, &answer);
     if (err)
         fprintf(stderr, "weft %s: %s\n", args->command->name, weft_err_message(err));
     else if (answer->status)

@@ -17,12 +17,13 @@
     }
 
 /*
- * Connects, calls |method| with |params| (JSON or NULL), and disconnects. Returns the answer, which
+ * Connects, calls |method| with |params| (JSON or NULL) and the idempotency key |idem| (or NULL),
+ * and disconnects. Returns the answer, which
  * is a result; weft_answer_free. NULL when something failed, which was reported;
  * |*ret_status| is the exit status then.
  */
-struct weft_answer *remote_call(const struct args *args, const char *method,
-                                       const char *params, int *ret_status);
+struct weft_answer *remote_call(const struct args *args, const char *method, const char *params,
+                                const char *idem, int *ret_status);
 
 /* Writes |len| bytes to standard output, and a newline if |newline|. Returns the exit status. */
 int remote_print(const struct args *args, const void *data, size_t len, bool newline);

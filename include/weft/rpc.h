@@ -168,10 +168,13 @@ WEFT_API struct weft_peer *weft_peer_ref(struct weft_peer *peer);
 WEFT_API void weft_peer_unref(struct weft_peer *peer);
 
 struct weft_call_options {
-    size_t struct_size;          /* set by weft_call_options_init */
-    uint32_t timeout_ms;         /* 0: 30,000 */
-    const char *idempotency_key; /* NULL: none */
-    const char *traceparent;     /* NULL: none */
+    size_t struct_size;  /* set by weft_call_options_init */
+    uint32_t timeout_ms; /* 0: 30,000 */
+    /* 1 to 128 visible characters of ASCII that nobody can guess, such as a UUID: the call is
+     * executed at most once however often it is made with this key, and gets the same answer for a
+     * day. NULL: none. */
+    const char *idempotency_key;
+    const char *traceparent; /* NULL: none */
 };
 
 WEFT_API void weft_call_options_init(struct weft_call_options *options);
@@ -179,9 +182,9 @@ WEFT_API void weft_call_options_init(struct weft_call_options *options);
 /*
  * Calls |method| of the other side with |params|, a JSON array or object, or NULL for none.
  * |options| may be NULL, and so may |answer|. Strings are copied.
- * **Errors:** WEFT_ERR_JSON (|params|), WEFT_ERR_USAGE (an empty method, |params| is no array or
- * object), WEFT_ERR_UTF8, WEFT_ERR_CLOSED (the server or client has ended), WEFT_ERR_NOMEM;
- * |answer| is not called then.
+ * **Errors:** WEFT_ERR_JSON (|params|), WEFT_ERR_USAGE (an empty method, an unfit key, |params|
+ * is no array or object), WEFT_ERR_UTF8, WEFT_ERR_CLOSED (the server or client has ended),
+ * WEFT_ERR_NOMEM; |answer| is not called then.
  */
 WEFT_API WEFT_MUST_USE int weft_peer_call(struct weft_peer *peer, const char *method,
                                           const char *params,

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "peer/answer.h"
 #include "peer/wait.h"
+#include "rpc/idempotency.h"
 
 #include <stdatomic.h>
 
@@ -133,6 +134,9 @@ static int request_new(struct weft_peer *peer, const char *method, const char *p
         return WEFT_ERR_USAGE;
     if (!is_text(method) || !is_text(options->idempotency_key) || !is_text(options->traceparent))
         return WEFT_ERR_UTF8;
+    if (options->idempotency_key &&
+        !weft__rpc_idem_key_valid(weft__slice_str(options->idempotency_key)))
+        return WEFT_ERR_USAGE;
     int err = check_params(alloc, params);
     if (err)
         return err;

@@ -62,6 +62,19 @@ static void call_prints_the_result_and_a_newline(void **state)
           "{\"a\": [1.50, \"\\u00e9\"]}\n", "");
 }
 
+static void call_with_a_key_is_executed_once(void **state)
+{
+    (void)state;
+    struct run first = RUN("call", "demo.serial", "--idem", "cli-1", "--url", server->url);
+    assert_int_equal(first.status, 0);
+    for (int i = 0; i < 4; i++)
+        check(RUN("call", "--idem=cli-1", "demo.serial", "--url", server->url), 0, first.out, "");
+    done(&first);
+    check(RUN("call", "demo.serial", "[1]", "--idem", "cli-1", "--url", server->url), 1, "",
+          "weft.idem.mismatch");
+    check(RUN("call", "demo.serial", "--idem", "a b", "--url", server->url), 2, "", "--idem");
+}
+
 static void call_without_parameters_sends_none(void **state)
 {
     (void)state;
@@ -275,6 +288,7 @@ int main(void)
         cmocka_unit_test(describe_as_json_is_an_openrpc_document),
         cmocka_unit_test(call_prints_the_result_and_a_newline),
         cmocka_unit_test(call_without_parameters_sends_none),
+        cmocka_unit_test(call_with_a_key_is_executed_once),
         cmocka_unit_test(call_takes_the_server_from_the_environment),
         cmocka_unit_test(call_of_an_unknown_method_says_so_and_fails),
         cmocka_unit_test(call_refused_by_the_method_names_what_is_wrong),

@@ -122,6 +122,32 @@ static void errors_come_with_all_they_say(void **state)
     weft_client_close(client);
 }
 
+static void calls_with_a_key_are_executed_once(void **state)
+{
+    (void)state;
+    struct weft_answer *first = NULL, *again = NULL, *other = NULL;
+    struct weft_call_options options;
+    struct weft_client *client = connect_client();
+    weft_call_options_init(&options);
+    options.idempotency_key = "library-1";
+    assert_ok(weft_peer_call_wait(weft_client_peer(client), "demo.serial", NULL, &options, &first));
+    assert_int_equal(first->status, 0);
+    weft_client_close(client);
+    client = connect_client();
+    assert_ok(weft_peer_call_wait(weft_client_peer(client), "demo.serial", NULL, &options, &again));
+    assert_string_equal(again->result, first->result);
+    assert_ok(
+        weft_peer_call_wait(weft_client_peer(client), "demo.serial", "[1]", &options, &other));
+    assert_string_equal(other->reason, "weft.idem.mismatch");
+    weft_answer_free(other);
+    weft_answer_free(again);
+    weft_answer_free(first);
+    options.idempotency_key = "not a key";
+    assert_err(weft_peer_call_wait(weft_client_peer(client), "demo.serial", NULL, &options, &other),
+               WEFT_ERR_USAGE);
+    weft_client_close(client);
+}
+
 static void a_message_over_the_servers_limit_is_not_sent(void **state)
 {
     (void)state;
@@ -407,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_threads_share_one_client),
         cmocka_unit_test(errors_come_with_all_they_say),
+        cmocka_unit_test(calls_with_a_key_are_executed_once),
         cmocka_unit_test(a_message_over_the_servers_limit_is_not_sent),
         cmocka_unit_test(localhost_finds_the_address_that_listens),
         cmocka_unit_test(two_clients_see_each_others_edits),
