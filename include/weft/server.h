@@ -118,6 +118,9 @@ struct weft_server_operations {
 
 /* Calls. 0 is the default named. */
 struct weft_server_rpc {
+    unsigned in_flight;          /* calls of one connection that run; 1,024 */
+    unsigned streams;            /* of these, with items; 32 */
+    unsigned batch;              /* members of one message; 100 */
     unsigned idem_entries;       /* idempotency keys known at a time; 65,536 */
     size_t idem_bytes;           /* memory of their answers; 64 MiB, at most an eighth of
                                     limits.memory */

@@ -4,7 +4,6 @@
 #include "io/clock.h"
 #include "io/crypto.h"
 #include "peer/call.h"
-#include "rpc/session.h"
 #include "server/worker.h"
 #include "store/memory/memory.h"
 #ifdef WEFT_HAVE_SQLITE
@@ -12,7 +11,6 @@
 #endif
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,131 +18,21 @@
 #include <weft/version.h>
 
 enum {
-    WORKERS_MAX = 256,
     STOP_MS = 10000,  /* for the store and for peers to hang up */
     STOP_STEP_MS = 2, /* between two looks */
     CALM_MS = 5000,   /* beyond the grace, for the steps of the drain */
-    DRAIN_MS = 10000,
-    RECONNECT_MS = 5000,
-    RESUME_MS = 120000,
-    METHODS_MAX = 4096,
     POOL_THREADS = 4,
-    POOL_THREADS_MAX = 1024,
     POOL_QUEUE = 1024,
-    DAY_MS = 24 * 3600 * 1000,
-    ALIVE_MS = 5000,     /* a loop beats once a second */
-    STRINGS_MAX = 65536, /* bytes of copied option strings */
+    ALIVE_MS = 5000,               /* a loop beats once a second */
+    STRINGS_MAX = 4 * 1024 * 1024, /* bytes of copied options */
     CERTIFICATES_MAX = 256,
 };
-
-void weft_server_options_init(struct weft_server_options *options)
-{
-    *options = (struct weft_server_options){
-        .struct_size = sizeof(*options),
-        .listen = "127.0.0.1:8080",
-        .log_level = WEFT_SERVER_LOG_INFO,
-    };
-}
-
-static void say(char *ret_message, size_t size, const char *text)
-{
-    if (ret_message && size)
-        snprintf(ret_message, size, "%s", text);
-}
 
 static void log_write(void *ctx, enum weft_log_level level, const char *line)
 {
     struct weft_server *server = ctx;
     if (server->options.log)
         server->options.log(server->options.log_ctx, (int)level, line);
-}
-
-/* ---- Options ---- */
-
-static const char *copy_string(struct weft_server *server, const char *string)
-{
-    return string ? weft__arena_copy(&server->strings, string, strlen(string)) : NULL;
-}
-
-static const char *const *copy_strings(struct weft_server *server, const char *const *strings)
-{
-    size_t count = 0;
-    while (strings && strings[count])
-        count++;
-    const char **copy = weft__arena_alloc_array(&server->strings, count + 1, sizeof(*copy));
-    if (!copy)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        copy[i] = copy_string(server, strings[i]);
-    copy[count] = NULL;
-    return copy;
-}
-
-static int copy_proxies(struct weft_server *server, char *ret_message, size_t message_size)
-{
-    struct weft_server_operations *own = &server->options.operations;
-    const char *wrong = "";
-    if (own->proxy_protocol != WEFT_SERVER_PROXY_PROTOCOL_OFF &&
-        own->proxy_protocol != WEFT_SERVER_PROXY_PROTOCOL_REQUIRED) {
-        say(ret_message, message_size, "proxy_protocol is off or required");
-        return WEFT_ERR_USAGE;
-    }
-    own->trusted_proxies = copy_strings(server, own->trusted_proxies);
-    if (!own->trusted_proxies)
-        return WEFT_ERR_NOMEM;
-    int err =
-        weft__networks_parse(&server->strings, own->trusted_proxies, &server->proxies, &wrong);
-    if (err == WEFT_ERR_USAGE && ret_message && message_size)
-        snprintf(ret_message, message_size,
-                 "%s is no address or network (\"10.0.0.0/8\") of a trusted proxy", wrong);
-    return err;
-}
-
-static int copy_operations(struct weft_server *server, char *ret_message, size_t message_size)
-{
-    struct weft_server_operations *own = &server->options.operations;
-    if (own->listen_fd_count > WEFT_LISTEN_FDS_MAX) {
-        say(ret_message, message_size, "at most 256 listening sockets can be handed over");
-        return WEFT_ERR_USAGE;
-    }
-    if (own->socket_mode > 0777) {
-        say(ret_message, message_size, "the permissions of a socket are at most 0777");
-        return WEFT_ERR_USAGE;
-    }
-    own->drain_ms = WEFT_MIN(own->drain_ms ? own->drain_ms : DRAIN_MS, (unsigned)DAY_MS);
-    own->reconnect_ms =
-        WEFT_MIN(own->reconnect_ms ? own->reconnect_ms : RECONNECT_MS, (unsigned)DAY_MS);
-    int err = copy_proxies(server, ret_message, message_size);
-    if (err)
-        return err;
-    int *fds = weft__arena_alloc_array(&server->strings, own->listen_fd_count + 1, sizeof(*fds));
-    if (!fds)
-        return WEFT_ERR_NOMEM;
-    weft__mem_copy(fds, own->listen_fds, own->listen_fd_count * sizeof(*fds));
-    own->listen_fds = fds;
-    return 0;
-}
-
-static void set_sessions(struct weft_server_sessions *own)
-{
-    if (!own->resume_ms)
-        own->resume_ms = RESUME_MS;
-    else if (own->resume_ms == UINT_MAX)
-        own->resume_ms = 0; /* none */
-    own->resume_ms = WEFT_MIN(own->resume_ms, (unsigned)DAY_MS);
-    if (!own->replay_bytes)
-        own->replay_bytes = WEFT_RPC_REPLAY_BYTES;
-}
-
-static int copy_methods(struct weft_server *server, char *ret_message, size_t message_size)
-{
-    struct weft_server_options *own = &server->options;
-    if (own->method_count > METHODS_MAX || own->pool_threads > POOL_THREADS_MAX) {
-        say(ret_message, message_size, "there can be at most 4096 methods and 1024 threads");
-        return WEFT_ERR_USAGE;
-    }
-    own->methods = weft__methods_copy(&server->strings, own->methods, own->method_count);
-    return own->methods ? 0 : WEFT_ERR_NOMEM;
 }
 
 /* Threads for methods that block, if there are such. */
@@ -158,48 +46,6 @@ static int make_pool(struct weft_server *server)
         return 0;
     return weft__pool_new(server->base, own->pool_threads ? own->pool_threads : POOL_THREADS,
                           own->pool_queue ? own->pool_queue : POOL_QUEUE, &server->pool);
-}
-
-static int copy_options(struct weft_server *server, const struct weft_server_options *options,
-                        char *ret_message, size_t message_size)
-{
-    static const char *const anything[] = {"*", NULL};
-    struct weft_server_options *own = &server->options;
-    size_t size = WEFT_MIN(options->struct_size, sizeof(*own));
-    weft_server_options_init(own);
-    memcpy(own, options, size);
-    own->listen = copy_string(server, own->listen ? own->listen : "127.0.0.1:8080");
-    own->data_folder = copy_string(server, own->data_folder);
-    own->hosts = copy_strings(server, own->hosts);
-    own->origins = copy_strings(server, own->origins);
-    set_sessions(&own->sessions);
-    int err = copy_operations(server, ret_message, message_size);
-    if (!err)
-        err = copy_methods(server, ret_message, message_size);
-    if (err)
-        return err;
-    if (own->development && !own->rpc.provide)
-        own->rpc.provide = anything;
-    own->rpc.provide = copy_strings(server, own->rpc.provide);
-    if (!own->listen || !own->hosts || !own->origins || !own->rpc.provide ||
-        (options->data_folder && !own->data_folder))
-        return WEFT_ERR_NOMEM;
-    if (weft__address_parse(own->listen, &server->address)) {
-        say(ret_message, message_size, "the address to listen on must be HOST:PORT or unix:PATH");
-        return WEFT_ERR_USAGE;
-    }
-    if (own->workers > WORKERS_MAX) {
-        say(ret_message, message_size, "there can be at most 256 workers");
-        return WEFT_ERR_USAGE;
-    }
-    if (own->deflate < WEFT_SERVER_DEFLATE_SHARED || own->deflate > WEFT_SERVER_DEFLATE_TAKEOVER) {
-        say(ret_message, message_size, "deflate must be shared, off or takeover");
-        return WEFT_ERR_USAGE;
-    }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    server->worker_count = own->workers ? own->workers : (unsigned)WEFT_MAX(cores, 1);
-    server->worker_count = WEFT_MIN(server->worker_count, (unsigned)WORKERS_MAX);
-    return 0;
 }
 
 /* Their strings are copied when they are read. */
@@ -221,7 +67,7 @@ static int open_tls(struct weft_server *server, char *ret_message, size_t messag
     size_t count = 0;
     for (; from && (from[count].cert_file || from[count].key_file); count++) {
         if (count == CERTIFICATES_MAX) {
-            say(ret_message, message_size, "there can be at most 256 certificates");
+            weft__server_say(ret_message, message_size, "there can be at most 256 certificates");
             return WEFT_ERR_USAGE;
         }
         certificates[count] =
@@ -232,7 +78,7 @@ static int open_tls(struct weft_server *server, char *ret_message, size_t messag
         return 0;
     options.certificate_count = count;
     int err = weft__tls_context_new(&options, &server->tls, message, sizeof(message));
-    say(ret_message, message_size, message);
+    weft__server_say(ret_message, message_size, message);
     return err;
 }
 
@@ -252,7 +98,8 @@ static int open_folder(struct weft_server *server, char *ret_message, size_t mes
 static int open_folder(struct weft_server *server, char *ret_message, size_t message_size)
 {
     (void)server;
-    say(ret_message, message_size, "this build of weft has no store for a data folder");
+    weft__server_say(ret_message, message_size,
+                     "this build of weft has no store for a data folder");
     return WEFT_ERR_UNAVAILABLE;
 }
 #endif
@@ -276,10 +123,11 @@ static int make_workers(struct weft_server *server, char *ret_message, size_t me
     for (unsigned i = 0; i < count; i++) {
         int err = weft__worker_new(server, i, &server->workers[i]);
         if (err == WEFT_ERR_UNAVAILABLE)
-            say(ret_message, message_size, "this machine does not have the loop asked for");
+            weft__server_say(ret_message, message_size,
+                             "this machine does not have the loop asked for");
         if (err == WEFT_ERR_USAGE)
-            say(ret_message, message_size,
-                "a method has no handler, an unfit name, or a known one");
+            weft__server_say(ret_message, message_size,
+                             "a method has no handler, an unfit name, or a known one");
         if (err)
             return err;
         server->metrics[i] = &server->workers[i]->metrics;
@@ -299,7 +147,7 @@ static int make_limits(struct weft_server *server, char *ret_message, size_t mes
     int err =
         weft__limits_init(&server->limits, &server->options.limits, server->hash_key, server->base);
     if (err) {
-        say(ret_message, message_size, "limits.memory must be at least 16 MiB");
+        weft__server_say(ret_message, message_size, "limits.memory must be at least 16 MiB");
         return err;
     }
     weft__budget_account_init(&server->connection_memory, budget, server->base, true);
@@ -311,7 +159,7 @@ static int make_limits(struct weft_server *server, char *ret_message, size_t mes
 static int server_init(struct weft_server *server, const struct weft_server_options *options,
                        char *ret_message, size_t message_size)
 {
-    int err = copy_options(server, options, ret_message, message_size);
+    int err = weft__server_copy_options(server, options, ret_message, message_size);
     if (err)
         return err;
     server->log = (struct weft_log){
@@ -351,7 +199,7 @@ int weft_server_new(const struct weft_server_options *options, struct weft_serve
 {
     const struct weft_alloc *alloc = options->alloc ? options->alloc : weft_alloc_default();
     struct weft_server *server = weft__mem_zalloc(alloc, sizeof(*server));
-    say(ret_message, message_size, "");
+    weft__server_say(ret_message, message_size, "");
     if (!server)
         return WEFT_ERR_NOMEM;
     server->base = alloc;
@@ -361,7 +209,7 @@ int weft_server_new(const struct weft_server_options *options, struct weft_serve
     int err = server_init(server, options, ret_message, message_size);
     if (err) {
         if (ret_message && message_size && !ret_message[0])
-            say(ret_message, message_size, weft_err_message(err));
+            weft__server_say(ret_message, message_size, weft_err_message(err));
         weft_server_free(server);
         return err;
     }

@@ -8,6 +8,7 @@
 #include "io/address.h"
 #include "io/pool.h"
 #include "io/tls_context.h"
+#include "peer/call.h"
 #include "port/log.h"
 #include "port/store.h"
 #include "rpc/resume_token.h"
@@ -55,5 +56,16 @@ struct weft_server {
     bool stopped;
     atomic_bool draining; /* readiness: no longer ready */
 };
+
+/* ---- options.c ---- */
+
+/* Copies and checks |options|, and reads the address and the number of workers. **Errors:**
+ * WEFT_ERR_USAGE, WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__server_copy_options(struct weft_server *server,
+                                            const struct weft_server_options *options,
+                                            char *ret_message, size_t message_size);
+
+/* Writes a sentence for people where the caller of the library wants it. */
+void weft__server_say(char *ret_message, size_t size, const char *text);
 
 #endif

@@ -238,6 +238,18 @@ static enum weft_transport_deflate deflate_of(int option)
     }
 }
 
+static void set_rpc_limits(struct weft_worker *worker)
+{
+    const struct weft_server *server = worker->server;
+    const struct weft_server_rpc *rpc = &server->options.rpc;
+    struct weft_rpc_limits *limits = &worker->rpc.limits;
+    /* What a greeting can say: an integer that every JSON parser reads (RFC 8259 §6). */
+    limits->message_bytes = WEFT_MIN(server->limits.set.max_message, (UINT64_C(1) << 53) - 1);
+    limits->in_flight = rpc->in_flight;
+    limits->streams = rpc->streams;
+    limits->batch = rpc->batch;
+}
+
 static int make_hub(struct weft_worker *worker)
 {
     struct weft_server *server = worker->server;
@@ -349,6 +361,7 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     weft__rpc_env_init(&worker->rpc, &server->connection_memory.alloc, &worker->registry,
                        weft__loop_wheel(worker->loop), server->hash_key);
     worker->rpc.clock = weft__clock_system();
+    set_rpc_limits(worker);
     worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
     /* Until somebody signs in, everybody is the same principal. */
     weft__rpc_idem_calls_init(&worker->idem_calls, &worker->rpc, &server->idempotency.cache,
