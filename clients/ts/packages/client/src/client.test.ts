@@ -22,14 +22,14 @@ test("the greeting comes first and names versions, features and application", ()
       jsonrpc: "2.0",
       id: 0,
       method: "$/hello",
-      params: { v: [1, 1], features: [], client: { name: "weft-ts", version: "0.1.0" } },
+      params: { v: [1, 1], features: ["resume"], client: { name: "weft-ts", version: "0.1.0" } },
     },
   ]);
   assert.equal(client.status.kind, "connecting");
   network.link.say({ id: 0, result: { session: "s_1", v: 1, ping_ms: 20_000, limits: { batch: 100 } } });
   assert.deepEqual(client.status, {
     kind: "open",
-    info: { session: "s_1", v: 1, pingMs: 20_000, limits: { batch: 100 } },
+    info: { session: "s_1", resumed: false, v: 1, pingMs: 20_000, limits: { batch: 100 } },
   });
 });
 

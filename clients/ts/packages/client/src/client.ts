@@ -28,6 +28,8 @@ export interface ClientOptions {
   readonly app?: { readonly name: string; readonly version: string };
   /** Time allowed for a call that does not say otherwise, in milliseconds; 30,000 by default. */
   readonly callTimeoutMs?: number;
+  /** Whether calls and streams go on over the next connection when one is cut; true by default. */
+  readonly resume?: boolean;
   /** A WebSocket class; by default the browser's, in Node the one of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor;
   /** Another transport in place of WebSocket; `url` and `WebSocket` are then not used. */
@@ -53,7 +55,8 @@ export type CallHandler = (params: unknown) => unknown;
 
 /**
  * A client of one weft server. It connects at once and comes back after every cut; calls wait for
- * the connection, documents are opened again by themselves. Ends with {@link close}.
+ * the connection, those under way and streams go on over the next one while the server knows the
+ * session, documents are opened again by themselves. Ends with {@link close}.
  */
 export class WeftClient extends Emitter<ClientEvents> {
   readonly #calls: CallTable;
@@ -83,12 +86,14 @@ export class WeftClient extends Emitter<ClientEvents> {
       watchLiveness: (on) => this.#connection.watchClosely((this.#watchers += on ? 1 : -1) > 0),
     };
     const transport = options.transport ?? webSocketTransport(options.url, options.WebSocket);
-    const hello = { v: [1, 1], features: [], client: app };
+    const hello = { v: [1, 1], client: app };
+    const resume = options.resume ?? true;
     this.#connection = new Connection(
-      { transport, clock, random, hello },
+      { transport, clock, random, hello, resume },
       {
         statusChanged: (status) => this.#statusChanged(status),
         leaving: () => this.#calls.leave(),
+        sessionLost: () => this.#calls.lost(),
         received: (message, text) => this.#received(message, text),
       },
     );
@@ -104,7 +109,8 @@ export class WeftClient extends Emitter<ClientEvents> {
   /**
    * Calls a method of the server's. Without a connection, or when the server is about to end this
    * one, the call waits for the next.
-   * Errors: rejects with WeftError; `unavailable` when the connection is cut before the answer.
+   * Errors: rejects with WeftError; `unavailable` when the connection is cut before the answer and the
+   * server does not know the session any more.
    * @param method the method's name
    * @param params its parameters: a JSON object or array
    * @param options time limit and cancellation
@@ -118,7 +124,7 @@ export class WeftClient extends Emitter<ClientEvents> {
    * Calls a method that gives items, takes some, or both. Without `timeoutMs` it may take as long as it
    * likes.
    * Errors: iterating, sending and `result` reject with WeftError; `unavailable` when the connection
-   * is cut.
+   * is cut and the server does not know the session any more.
    * @param method the method's name
    * @param params its parameters: a JSON object or array
    * @param options time limit and cancellation
@@ -139,7 +145,8 @@ export class WeftClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Sends a notification, which is not answered; does nothing while there is no connection.
+   * Sends a notification, which is not answered. While there is no connection it waits for the session
+   * to go on; without a session it is dropped.
    * @param method the method's name
    * @param params its parameters: a JSON object or array
    */
@@ -215,7 +222,11 @@ export class WeftClient extends Emitter<ClientEvents> {
   #statusChanged(status: ConnectionStatus): void {
     if (status.kind === "open") {
       const { window_items: items = 16, window_bytes: bytes = 65_536 } = status.info.limits;
-      this.#calls.opened((text) => this.#connection.send(text), { items, bytes });
+      const send = {
+        data: (text: string) => this.#connection.send(text),
+        control: (text: string) => this.#connection.control(text),
+      };
+      this.#calls.opened(send, { items, bytes }, status.info.resumed);
       for (const replica of this.#replicas.values()) replica.connected();
     } else if (status.kind === "closed") {
       globalThis.removeEventListener?.("online", this.#online);
@@ -223,7 +234,7 @@ export class WeftClient extends Emitter<ClientEvents> {
       this.#calls.close(closedError(status.error));
     } else if (status.kind === "waiting") {
       for (const replica of this.#replicas.values()) replica.disconnected();
-      this.#calls.cut();
+      this.#calls.cut(this.#connection.mayResume);
     }
     this.emit("status", status);
   }

@@ -4,7 +4,7 @@ import { WeftError } from "../errors.js";
 import type { IncomingAnswer } from "../protocol/jsonrpc.js";
 import { isObject, writeCall, writeNotification } from "../protocol/jsonrpc.js";
 import type { Clock, Timer } from "../util/clock.js";
-import type { StreamSink, StreamWindow } from "./stream.js";
+import type { Sender, StreamSink, StreamWindow } from "./stream.js";
 
 /** How the client makes a call. */
 export interface InnerCallOptions extends CallOptions {
@@ -67,9 +67,11 @@ export class CallTable {
   readonly #waiting = new Set<PendingCall>();
   /** Those that end with this connection and are not sent on it any more. */
   readonly #stranded = new Set<PendingCall>();
+  /** Ids of calls that were given up and whose answers have not come. */
+  readonly #canceled = new Set<number>();
   #leaving = false;
   #nextId = 1;
-  #send: ((text: string) => void) | null = null;
+  #send: Sender | null = null;
   #window: StreamWindow = { items: 16, bytes: 65_536 };
 
   constructor(clock: Clock) {
@@ -126,30 +128,56 @@ export class CallTable {
     (call.here && this.#leaving ? this.#stranded : this.#waiting).add(call);
   }
 
-  /** The connection is open: sends what waited, in order. Streams begin with `window`. */
-  opened(send: (text: string) => void, window: StreamWindow): void {
+  /**
+   * The connection is open: sends what waited, in order. Streams begin with `window`.
+   * @param resumed whether what was under way goes on; otherwise lost() was called
+   */
+  opened(send: Sender, window: StreamWindow, resumed: boolean): void {
     this.#send = send;
     this.#window = window;
+    if (resumed) this.#sayAgain(send);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const call of waiting) this.#transmit(call, send);
   }
 
-  /** The connection is gone: what was sent without a key fails, the rest waits for the next one. */
-  cut(): void {
+  /** What is lost with a connection: credit and cancellations. */
+  #sayAgain(send: Sender): void {
+    for (const call of this.#sent.values()) call.stream?.resumed();
+    for (const id of this.#canceled) send.control(writeNotification("$/cancel", { id }));
+  }
+
+  /**
+   * The connection is gone, and new calls wait for the next one. What was sent for this connection
+   * alone fails; the rest does, too, unless the session may go on.
+   */
+  cut(mayResume: boolean): void {
     this.#send = null;
     this.#leaving = false;
     const stranded = [...this.#stranded];
     this.#stranded.clear();
-    const sent = [...this.#sent.values()];
-    this.#sent.clear();
-    const error = new WeftError("unavailable", "the connection was lost before the answer came");
-    for (const call of sent) {
-      if (call.idem === undefined || call.here) call.settle({ error });
-      else this.#makeWait(call);
-    }
+    if (!mayResume) this.lost();
+    for (const call of [...this.#sent.values()]) if (call.here) this.#fail(call);
     const unsent = new WeftError("unavailable", "the server was stopping", { executed: "no" });
     for (const call of stranded) call.settle({ error: unsent });
+  }
+
+  /** The session is over: what was sent without a key fails, the rest waits to be sent again. */
+  lost(): void {
+    this.#canceled.clear();
+    for (const call of [...this.#sent.values()]) {
+      if (call.idem === undefined || call.here) {
+        this.#fail(call);
+      } else {
+        if (call.id !== null) this.#sent.delete(call.id);
+        this.#makeWait(call);
+      }
+    }
+  }
+
+  #fail(call: PendingCall): void {
+    if (call.id !== null) this.#sent.delete(call.id);
+    call.settle({ error: new WeftError("unavailable", "the connection was lost before the answer came") });
   }
 
   #makeWait(call: PendingCall): void {
@@ -159,7 +187,7 @@ export class CallTable {
 
   /** The client is closed: everything fails. */
   close(error: WeftError): void {
-    this.cut();
+    this.cut(false);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const call of waiting) call.settle({ error });
@@ -170,6 +198,7 @@ export class CallTable {
     if (typeof answer.id !== "number") return;
     const call = this.#sent.get(answer.id);
     this.#sent.delete(answer.id);
+    this.#canceled.delete(answer.id);
     if (call === undefined) return;
     // It crossed with the announcement. Not executed means that sending it again is safe.
     const again = this.#leaving && call.stream?.hasSent !== true;
@@ -206,14 +235,14 @@ export class CallTable {
     return true;
   }
 
-  #transmit(call: PendingCall, send: (text: string) => void): void {
+  #transmit(call: PendingCall, send: Sender): void {
     call.id = this.#nextId++;
     this.#sent.set(call.id, call);
     const left = call.deadline - this.#clock.now();
     const limit = left === Infinity ? {} : { timeout_ms: Math.max(1, Math.round(left)) };
     const meta = call.idem === undefined ? limit : { ...limit, idem: call.idem };
     const any = Object.keys(meta).length > 0;
-    send(writeCall(call.id, call.method, call.params, any ? meta : undefined));
+    send.data(writeCall(call.id, call.method, call.params, any ? meta : undefined));
     call.stream?.opened(call.id, this.#window, send);
   }
 
@@ -222,7 +251,10 @@ export class CallTable {
     const sent = call.id !== null && this.#sent.delete(call.id);
     this.#waiting.delete(call);
     this.#stranded.delete(call);
-    if (sent) this.#send?.(writeNotification("$/cancel", { id: call.id }));
+    if (sent && call.id !== null) {
+      this.#canceled.add(call.id);
+      this.#send?.control(writeNotification("$/cancel", { id: call.id }));
+    }
     call.settle({ error: new WeftError(code, message, { executed: sent ? "unknown" : "no" }) });
   }
 }

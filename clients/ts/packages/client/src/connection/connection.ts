@@ -16,9 +16,11 @@ import type { IncomingAnswer } from "../protocol/jsonrpc.js";
 import { isObject, readMessages, writeCall, writeNotification } from "../protocol/jsonrpc.js";
 import type { Incoming } from "../protocol/jsonrpc.js";
 import type { Transport, TransportFactory } from "../transport/transport.js";
+import { Session } from "./session.js";
 import { backoffMs } from "../util/backoff.js";
 import type { Clock, Timer } from "../util/clock.js";
 import { Liveness, presencePingMs } from "./liveness.js";
+import { readInfo } from "./status.js";
 import type { ConnectionStatus, SessionInfo } from "./status.js";
 
 /** What the owner of a connection provides. */
@@ -27,6 +29,8 @@ export interface ConnectionHost {
   statusChanged(status: ConnectionStatus): void;
   /** The server announced the end of the connection: nothing should be begun on it any more. */
   leaving(): void;
+  /** The server does not know the session any more: what was under way is lost. Then it is open. */
+  sessionLost(reason: string): void;
   /** A message other than the greeting's answer arrived, in `text`. */
   received(message: Incoming, text: string): void;
 }
@@ -38,6 +42,8 @@ export interface ConnectionOptions {
   readonly random: () => number;
   /** Parameters of `$/hello`. */
   readonly hello: Readonly<Record<string, unknown>>;
+  /** Whether to ask for a session that outlives connections. */
+  readonly resume: boolean;
 }
 
 /** Time allowed for connecting and greeting, in milliseconds. */
@@ -50,6 +56,10 @@ const final = new Set(["unauthenticated", "permission_denied", "unimplemented", 
 const goawayMaxMs = 300_000;
 /** The greeting's id; calls count from 1. */
 const helloId = 0;
+/** The close code by which a server says that another connection has our session. */
+const fencedCode = 4001;
+
+const utf8 = new TextEncoder();
 
 /** Connects, greets, notices cuts and connects again. */
 export class Connection {
@@ -64,6 +74,8 @@ export class Connection {
   #watchClosely = false;
   /** The delay that the server asked for in `$/goaway`, in milliseconds. */
   #goawayMs: number | null = null;
+  /** From the first greeting that granted one until the server has forgotten it. */
+  #session: Session | null = null;
 
   constructor(options: ConnectionOptions, host: ConnectionHost) {
     this.#options = options;
@@ -75,8 +87,19 @@ export class Connection {
     return this.#status;
   }
 
-  /** Sends a message when open. */
+  /** Whether what is under way may go on over the next connection. */
+  get mayResume(): boolean {
+    return this.#session !== null;
+  }
+
+  /** Sends data when open; a session keeps it for the next connection otherwise. */
   send(text: string): void {
+    const numbered = this.#session?.number(text) ?? text;
+    if (this.#status.kind === "open") this.#transport?.send(numbered);
+  }
+
+  /** Sends when open what can be said again: credit, cancellations, acknowledgements. */
+  control(text: string): void {
     if (this.#status.kind === "open") this.#transport?.send(text);
   }
 
@@ -98,6 +121,8 @@ export class Connection {
     this.#liveness?.stop();
     const transport = this.#transport;
     this.#transport = null;
+    this.#session?.cut();
+    this.#session = null;
     this.#setStatus({ kind: "closed", error: null });
     transport?.close(1000, "");
   }
@@ -106,16 +131,44 @@ export class Connection {
   connect(): void {
     this.#timer?.cancel();
     this.#setStatus({ kind: "connecting", tries: this.#tries });
-    const { transport, clock, hello } = this.#options;
+    const { transport, clock } = this.#options;
     const current = transport({
-      onOpen: () => current.send(writeCall(helloId, "$/hello", hello)),
+      onOpen: () => current.send(writeCall(helloId, "$/hello", this.#hello())),
       onMessage: (text) => this.#message(text),
       onClose: (code, reason) => {
-        if (this.#transport === current) this.#lost(closeError(code, reason));
+        if (this.#transport !== current) return;
+        if (code === fencedCode) this.#endSession();
+        this.#lost(closeError(code, reason));
       },
     });
     this.#transport = current;
     this.#timer = clock.after(helloMs, () => this.#lost(unavailable("no answer to the greeting")));
+  }
+
+  #hello(): Record<string, unknown> {
+    const { hello, resume } = this.#options;
+    const session = this.#session;
+    return {
+      ...hello,
+      features: resume ? ["resume"] : [],
+      ...(session !== null && { resume: { token: session.token, seen: session.seen } }),
+    };
+  }
+
+  #endSession(): void {
+    this.#session?.cut();
+    this.#session = null;
+  }
+
+  /** What the session says to a message; false when it is not to be processed. */
+  #passes({ seq }: { readonly seq?: number }, text: string): boolean {
+    if (this.#session === null || seq === undefined) return true;
+    const verdict = this.#session.received(seq, utf8.encode(text).length);
+    if (verdict === "gap") {
+      this.#endSession();
+      this.#lost(new WeftError("data_loss", "the server left out a message"));
+    }
+    return verdict === "new";
   }
 
   #message(text: string): void {
@@ -125,6 +178,7 @@ export class Connection {
         this.#lost(new WeftError("data_loss", "the server sent something that is no JSON-RPC 2.0"));
         return;
       }
+      if (!this.#passes(message, text)) continue;
       if (message.kind === "answer" && message.id === helloId) this.#greeted(message);
       else if (message.kind === "request" && message.id === undefined) this.#notified(message, text);
       else this.#host.received(message, text);
@@ -134,6 +188,9 @@ export class Connection {
   #notified(message: Extract<Incoming, { kind: "request" }>, text: string): void {
     if (message.method === "$/ping") {
       this.#transport?.send(writeNotification("$/pong"));
+    } else if (message.method === "$/ack") {
+      const seq = isObject(message.params) ? message.params["seq"] : undefined;
+      if (typeof seq === "number") this.#session?.acknowledged(seq);
     } else if (message.method === "$/goaway") {
       const after = isObject(message.params) ? message.params["reconnect_after_ms"] : undefined;
       this.#goawayMs = typeof after === "number" && after >= 0 ? Math.min(after, goawayMaxMs) : null;
@@ -149,7 +206,9 @@ export class Connection {
       this.#lost(outcome.error);
       return;
     }
-    const info = readInfo(outcome.result);
+    const unseen = this.#takeUp(isObject(outcome.result) ? outcome.result : {});
+    if (unseen === undefined) return;
+    const info = readInfo(outcome.result, unseen !== null);
     const { clock } = this.#options;
     this.#timer?.cancel();
     this.#openedAt = clock.now();
@@ -159,7 +218,34 @@ export class Connection {
       () => this.#transport?.send(writeNotification("$/ping")),
       () => this.#lost(unavailable("the server is silent")),
     );
+    for (const message of unseen ?? []) this.#transport?.send(message);
     this.#setStatus({ kind: "open", info });
+  }
+
+  /**
+   * Goes on with the session, or begins one. Returns what has to be sent again, null for a new session,
+   * undefined when the connection is of no use.
+   */
+  #takeUp({ resumed, seen, resume_token: token, reason }: Record<string, unknown>): readonly string[] | null | undefined {
+    const session = this.#session;
+    if (session !== null && resumed === true && typeof token === "string") {
+      const unseen = typeof seen === "number" ? session.resumed(seen) : null;
+      session.token = token;
+      if (unseen !== null) return unseen;
+    }
+    if (session !== null) {
+      this.#endSession();
+      this.#host.sessionLost(typeof reason === "string" ? reason : "");
+      // The server goes on with what is lost here: another connection has to begin anew.
+      if (resumed === true) {
+        this.#lost(unavailable("the session could not be resumed"));
+        return undefined;
+      }
+    }
+    if (resumed !== true && typeof token === "string" && this.#options.resume) {
+      this.#session = new Session(token, this.#options.clock, (text) => this.control(text));
+    }
+    return null;
   }
 
   #intervalMs(info: SessionInfo): number {
@@ -175,9 +261,11 @@ export class Connection {
     this.#transport?.drop();
     this.#transport = null;
     if (this.#status.kind === "closed") return;
+    this.#session?.cut();
     const { clock, random } = this.#options;
     if (this.#status.kind === "open" && clock.now() - this.#openedAt >= stableMs) this.#tries = 0;
     if (this.#status.kind === "connecting" && final.has(error.code)) {
+      this.#endSession();
       this.#setStatus({ kind: "closed", error });
       return;
     }
@@ -193,20 +281,6 @@ export class Connection {
     this.#status = status;
     this.#host.statusChanged(status);
   }
-}
-
-function readInfo(result: unknown): SessionInfo {
-  const info = isObject(result) ? result : {};
-  const limits = isObject(info["limits"]) ? info["limits"] : {};
-  const { session, v, ping_ms: pingMs } = info;
-  return {
-    session: typeof session === "string" ? session : "",
-    v: typeof v === "number" ? v : 1,
-    pingMs: typeof pingMs === "number" && pingMs >= 1000 ? pingMs : 25_000,
-    limits: Object.fromEntries(
-      Object.entries(limits).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
-    ),
-  };
 }
 
 function closeError(code: number, reason: string): WeftError {

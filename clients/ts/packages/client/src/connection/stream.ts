@@ -12,12 +12,22 @@ export interface StreamWindow {
   readonly bytes: number;
 }
 
+/** Where messages go. */
+export interface Sender {
+  /** Sends data between the two peers: a session keeps it until it has arrived. */
+  data(text: string): void;
+  /** Sends what can be said again; it is lost without a connection. */
+  control(text: string): void;
+}
+
 /** The connection's side of a stream. */
 export interface StreamSink {
   /** Whether items went out already: such a call cannot be made again. */
   readonly hasSent: boolean;
   /** The call is out with this id. */
-  opened(id: number, window: StreamWindow, send: (text: string) => void): void;
+  opened(id: number, window: StreamWindow, send: Sender): void;
+  /** The session goes on over another connection: what was granted has to be said again. */
+  resumed(): void;
   /** An item came, in a message of so many bytes: a little more than the item's own, so that what is
    *  granted never falls behind. */
   item(value: unknown, bytes: number): void;
@@ -37,15 +47,15 @@ const utf8 = new TextEncoder();
 /**
  * A call with items. Iterate it for those that come: leaving the loop early cancels the call, and
  * the server is granted more only as fast as the loop takes them. {@link send} and {@link end} give
- * items, {@link result} is the answer. It lives on one connection: when that is cut, all of it
- * rejects with `unavailable`.
+ * items, {@link result} is the answer. It goes on over the next connection when the server still knows
+ * the session; otherwise all of it rejects with `unavailable`.
  */
 export class WeftStream implements AsyncIterableIterator<unknown> {
   /** The answer behind the last item; rejects with WeftError. Need not be awaited. */
   readonly result: Promise<unknown>;
   readonly #cancel: () => void;
   readonly #items: { readonly value: unknown; readonly bytes: number }[] = [];
-  #send: ((text: string) => void) | null = null;
+  #send: Sender | null = null;
   #id = 0;
   #window: StreamWindow = { items: 16, bytes: 65_536 };
   #taken = { items: 0, bytes: 0 };
@@ -68,6 +78,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
         return out.items > 0;
       },
       opened: (id, window, send) => this.#opened(id, window, send),
+      resumed: () => this.#grant(),
       item: (value, bytes) => this.#item(value, bytes),
       granted: (itemsTotal, bytesTotal) => this.#grantedTo(itemsTotal, bytesTotal),
     });
@@ -123,7 +134,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
       await this.#until(() => this.#mayWrite());
       this.#out.items++;
       this.#out.bytes += bytes;
-      this.#send?.(writeNotification("$/item", { id: this.#id, value: value ?? null }));
+      this.#send?.data(writeNotification("$/item", { id: this.#id, value: value ?? null }));
     });
   }
 
@@ -133,7 +144,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
     this.#ended = true;
     this.#inTurn(async () => {
       await this.#until(() => this.#send !== null);
-      this.#send?.(writeNotification("$/end", { id: this.#id }));
+      this.#send?.data(writeNotification("$/end", { id: this.#id }));
     }).catch(() => {}); // The call is over: there is nobody to tell.
   }
 
@@ -162,7 +173,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
     return this.#send !== null && items < itemsTotal && bytes < bytesTotal;
   }
 
-  #opened(id: number, window: StreamWindow, send: (text: string) => void): void {
+  #opened(id: number, window: StreamWindow, send: Sender): void {
     this.#id = id;
     this.#window = window;
     this.#send = send;
@@ -193,7 +204,12 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
       items < this.#granted.items + this.#window.items / 2 && total < this.#granted.bytes + this.#window.bytes / 2;
     if (little || this.#outcome !== null || this.#send === null) return;
     this.#granted = { items, bytes: total };
-    this.#send(writeNotification("$/credit", { id: this.#id, items_total: items, bytes_total: total }));
+    this.#grant();
+  }
+
+  #grant(): void {
+    const { items, bytes } = this.#granted;
+    this.#send?.control(writeNotification("$/credit", { id: this.#id, items_total: items, bytes_total: bytes }));
   }
 
   #finish(error: WeftError | null): void {

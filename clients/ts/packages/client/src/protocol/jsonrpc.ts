@@ -8,6 +8,8 @@ export interface IncomingRequest {
   readonly id: string | number | undefined;
   readonly method: string;
   readonly params: unknown;
+  /** Its number in the session, when it has one. */
+  readonly seq?: number;
 }
 
 /** An answer that arrived. */
@@ -15,6 +17,8 @@ export interface IncomingAnswer {
   readonly kind: "answer";
   readonly id: unknown;
   readonly outcome: { readonly result: unknown } | { readonly error: WeftError };
+  /** Its number in the session, when it has one. */
+  readonly seq?: number;
 }
 
 /** A message that arrived; `invalid` breaks JSON-RPC 2.0. */
@@ -43,12 +47,15 @@ export function readMessages(text: string): Incoming[] {
 function readMessage(value: unknown): Incoming {
   if (!isObject(value) || value["jsonrpc"] !== "2.0") return { kind: "invalid" };
   const { id, method, params } = value;
+  const seq = typeof value["seq"] === "number" ? { seq: value["seq"] } : {};
   if (typeof method === "string") {
     if (id !== undefined && typeof id !== "string" && typeof id !== "number") return { kind: "invalid" };
-    return { kind: "request", id, method, params };
+    return { kind: "request", id, method, params, ...seq };
   }
-  if (value["error"] !== undefined) return { kind: "answer", id, outcome: { error: readError(value["error"]) } };
-  if ("result" in value) return { kind: "answer", id, outcome: { result: value["result"] } };
+  if (value["error"] !== undefined) {
+    return { kind: "answer", id, outcome: { error: readError(value["error"]) }, ...seq };
+  }
+  if ("result" in value) return { kind: "answer", id, outcome: { result: value["result"] }, ...seq };
   return { kind: "invalid" };
 }
 
