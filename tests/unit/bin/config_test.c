@@ -48,6 +48,10 @@ static const char *const EXCEPTIONS[] = {
     "log",                        /* code */
     "log_ctx",                    /* code */
     "alloc",                      /* code */
+    "methods",                    /* code */
+    "method_count",               /* the same */
+    "pool_threads",               /* for methods that are code */
+    "pool_queue",                 /* the same */
     "operations.listen_fds",      /* handed over by whoever starts the process */
     "operations.listen_fd_count", /* the same */
 };
