@@ -3,6 +3,8 @@
 #include "server/provide.h"
 
 #include "base/assert.h"
+#include "rpc/binary.h"
+#include "rpc/jsonrpc.h"
 #include "server/forward.h"
 #include "server/worker.h"
 
@@ -281,12 +283,23 @@ static int offer_all(struct weft_rpc_providers *table, struct weft_rpc_provider 
     return err;
 }
 
+/* Over plain HTTP there is nobody whom the server could call. */
+static bool can_be_called(const struct weft_rpc_peer *peer)
+{
+    return peer->wire == &weft__rpc_wire_json || peer->wire == &weft__rpc_wire_binary;
+}
+
 static void serve_provide(struct weft_rpc_call *call, void *ctx)
 {
     struct weft_provide_worker *own = ctx;
     struct weft_provide *provide = provide_of(own);
     struct offers offers;
     size_t count = 1;
+    if (!can_be_called(weft__rpc_call_peer(call))) {
+        weft__rpc_call_error(call, WEFT_STATUS_FAILED_PRECONDITION, "weft.provide.connection",
+                             "needs a WebSocket, over which the server can call");
+        return;
+    }
     if (!read_methods(call, &offers) || !read_capacity(call, &offers) ||
         !check_names(own, call, &offers))
         return;

@@ -156,6 +156,22 @@ static void both_wires_share_answers(void **state)
     test_ws_close(text);
 }
 
+static void calls_over_http_share_them_too(void **state)
+{
+    (void)state;
+    char *first = rpc_post(world->url, "/rpc/demo.serial", "Idempotency-Key: http-1\r\n", "[]");
+    assert_non_null(strstr(first, " 200 "));
+    const char *body = strstr(first, "\r\n\r\n");
+    assert_non_null(body);
+    int64_t number = strtoll(body, NULL, 10);
+    assert_true(number > 0);
+    struct test_ws *ws = connect_to(1);
+    send_keyed(ws, 1, "demo.serial", "[]", "http-1");
+    assert_int_equal(rpc_next_number(ws, 1), number);
+    test_ws_close(ws);
+    free(first);
+}
+
 static void methods_about_the_connection_take_no_key(void **state)
 {
     (void)state;
@@ -258,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_repeat_of_a_running_call_waits_on_its_worker_and_is_refused_on_others),
         cmocka_unit_test(a_call_cut_off_is_answered_to_its_repeat),
         cmocka_unit_test(both_wires_share_answers),
+        cmocka_unit_test(calls_over_http_share_them_too),
         cmocka_unit_test(methods_about_the_connection_take_no_key),
         cmocka_unit_test(many_connections_agree_about_each_key),
         cmocka_unit_test(the_cache_is_as_large_as_the_settings_say),

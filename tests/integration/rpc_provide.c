@@ -623,6 +623,27 @@ static void only_names_that_are_free_may_be_provided(void **state)
     test_ws_close(ws);
 }
 
+/* Sends |body| to |path|; the answer must have |part|. */
+static void expect_post(const char *path, const char *body, const char *part)
+{
+    char *text = rpc_post(world->url, path, "", body);
+    if (!strstr(text, part))
+        fail_msg("no %s in %s", part, text);
+    free(text);
+}
+
+/* Nobody could call it there. */
+static void nothing_is_provided_over_plain_http(void **state)
+{
+    (void)state;
+    expect_post("/rpc/rpc.provide", "{\"methods\":[\"app.http\"]}", "unimplemented");
+    expect_post("/rpc",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.provide\","
+                "\"params\":{\"methods\":[\"app.http\"]}}",
+                "weft.provide.connection");
+    expect_post("/rpc/app.http", "{}", "unimplemented");
+}
+
 static void a_setting_says_which_names(void **state)
 {
     (void)state;
@@ -819,6 +840,7 @@ int main(void)
         cmocka_unit_test(a_repeat_with_a_key_gets_what_was_done_meanwhile),
         cmocka_unit_test(whoever_is_cut_off_each_keyed_call_is_executed_once),
         cmocka_unit_test(only_names_that_are_free_may_be_provided),
+        cmocka_unit_test(nothing_is_provided_over_plain_http),
         cmocka_unit_test(a_setting_says_which_names),
         cmocka_unit_test(under_load_every_call_is_answered_once_though_a_provider_dies),
         cmocka_unit_test(a_server_that_stops_lets_providers_finish),

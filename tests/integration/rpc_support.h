@@ -76,6 +76,18 @@ static inline const struct weft_json *rpc_next_error(struct test_ws *ws, int id,
     return data;
 }
 
+/* POSTs |body| with the header lines |headers|; free what is returned, head and all. */
+static inline char *rpc_post(const char *url, const char *path, const char *headers,
+                             const char *body)
+{
+    char request[600];
+    snprintf(request, sizeof(request),
+             "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+             "Content-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n%s",
+             path, headers, strlen(body), body);
+    return test_http(url, request);
+}
+
 /* The number |name| of /metrics. */
 static inline uint64_t rpc_metric(const char *url, const char *name)
 {
