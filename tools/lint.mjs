@@ -3,7 +3,7 @@
 //
 //     node tools/lint.mjs --build build/release [STEP…]
 //
-// Steps: format layers symbols abi settings headers sizes types tidy; without a name all of them. Every step runs,
+// Steps: format layers symbols abi settings codes headers sizes types tidy; without a name all of them. Every step runs,
 // whatever the others said; the last line is "N passed, N failed".
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -73,6 +73,7 @@ const steps = {
     symbols: (build) => node('check-symbols.mjs', build),
     abi: (build) => node('check-abi.mjs', build),
     settings: (build) => node('check-settings.mjs', build),
+    codes: () => node('check-codes.mjs'),
     headers: () => node('check-headers.mjs'),
     sizes: () => node('check-sizes.mjs'),
     types: () => run('npm', ['--prefix', 'clients/ts', 'run', '--silent', 'check']),

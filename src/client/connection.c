@@ -121,6 +121,8 @@ static void session_send(void *ctx, struct weft_slice message, enum weft_rpc_lan
 static void session_failed(void *ctx, unsigned code, const char *reason)
 {
     struct weft_client *client = ctx;
+    if (!client->dialed)
+        return; /* the next greeting finds out */
     if (code == WEFT_WS_CLOSE_ABNORMAL)
         weft__transport_abort(&client->transport, WEFT_ERR_TIMEOUT);
     else

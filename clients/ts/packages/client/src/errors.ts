@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The one error type of the client. A code is one of the sixteen canonical RPC codes; `reason` is
- * the stable detail to branch on. The table mirrors `WEFT_STATUS_TABLE` of include/weft/err.h.
+ * the stable detail to branch on.
  */
+import { errorNumbers } from "./protocol/codes.js";
 
-/** The sixteen canonical codes, with the JSON-RPC 2.0 number each has on the text wire. */
-export const errorNumbers = {
-  canceled: -32800,
-  unknown: -32002,
-  invalid_argument: -32602,
-  deadline_exceeded: -32004,
-  not_found: -32005,
-  already_exists: -32006,
-  permission_denied: -32007,
-  resource_exhausted: -32008,
-  failed_precondition: -32009,
-  aborted: -32010,
-  out_of_range: -32011,
-  unimplemented: -32601,
-  internal: -32603,
-  unavailable: -32014,
-  data_loss: -32015,
-  unauthenticated: -32016,
-} as const;
+export { errorNumbers };
 
 /** Name of a canonical error code, as it travels in `data.code`. */
 export type WeftErrorCode = keyof typeof errorNumbers;
