@@ -6,7 +6,7 @@ import { basename, join, relative } from 'node:path';
 import { walk } from './files.mjs';
 
 /** What the modules with threads are called; their unit tests run under ThreadSanitizer. */
-const THREADED = ['base', 'io', 'server', 'client', 'store', 'hub', 'bus'];
+const THREADED = ['base', 'io', 'peer', 'server', 'client', 'store', 'hub', 'bus'];
 
 /** Sanitizers make programs slower; the limits are for the slowest machine we use. */
 const UNIT_TIMEOUT_MS = 60_000;
@@ -190,6 +190,8 @@ function integrationSuites(root, build, uring) {
     const suite = (loop) => ({
         ...cSuite(`C integration, ${loop}`, build, programs, {
             timeoutMs: INTEGRATION_TIMEOUT_MS,
+            // Most of their time they wait.
+            parallel: 2,
             env: { WEFT_TEST_LOOP: loop },
         }),
         loop,
