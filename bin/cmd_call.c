@@ -6,6 +6,11 @@
 #include "rpc/idempotency.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARAMS_MAX = 64 * 1024 * 1024, DEADLINE_MAX_MS = 24 * 60 * 60 * 1000 };
 
 /* Whether |params| is JSON that a call can carry; a mistake is reported here, with its place. */
 static bool check_params(const struct args *args, const char *params)
@@ -25,38 +30,102 @@ static bool check_params(const struct args *args, const char *params)
     return !err && fits;
 }
 
+/* All of |file|, zero-terminated, to be freed; NULL when it cannot be read. */
+static char *read_all(FILE *file)
+{
+    size_t cap = 4096;
+    size_t len = 0;
+    char *text = malloc(cap);
+    while (text) {
+        len += fread(text + len, 1, cap - len - 1, file);
+        if (len + 1 < cap)
+            break;
+        char *larger = cap < PARAMS_MAX ? realloc(text, cap * 2) : NULL;
+        if (!larger)
+            free(text);
+        text = larger;
+        cap *= 2;
+    }
+    if (text)
+        text[len] = '\0';
+    if (text && (ferror(file) || strlen(text) != len)) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+/* The parameters that |word| names: JSON itself, "@FILE", or "-" for standard input. To be freed;
+ * NULL after a mistake, which was reported. */
+static char *read_params(const struct args *args, const char *word)
+{
+    char *text = NULL;
+    if (word[0] != '@' && strcmp(word, "-") != 0)
+        return strdup(word);
+    FILE *file = word[0] == '@' ? fopen(word + 1, "rbe") : stdin;
+    if (file)
+        text = read_all(file);
+    if (file && file != stdin)
+        (void)fclose(file);
+    if (!text)
+        args_fail(args->command, "cannot read the parameters from %s",
+                  word[0] == '@' ? word + 1 : "standard input");
+    return text;
+}
+
+/* Makes the call, its parameters checked. Returns the exit status. */
+static int make_call(const struct args *args, const struct remote_call *call)
+{
+    int status;
+    if (args_has(args, "notify"))
+        return remote_notify(args, call);
+    struct weft_answer *answer = remote_call(args, call, &status);
+    if (answer)
+        status = remote_print(args, answer->result, answer->result_len, true);
+    weft_answer_free(answer);
+    return status;
+}
+
 int weft_cmd_call(int argc, char **argv)
 {
     static const struct args_option options[] = {
         REMOTE_OPTIONS,
+        {"deadline", "MS", NULL, "for the answer, told to the server (--timeout)"},
         {"idem", "KEY", NULL, "idempotency key: however often it is given, one execution"},
+        {"notify", NULL, NULL, "as a notification: nobody answers"},
     };
     static const struct args_command command = {
         .name = "call",
-        .usage = "METHOD [JSON]",
+        .usage = "METHOD [JSON | @FILE | -]",
         .summary =
             "Calls METHOD of a server with JSON, an array or object, as its parameters, and\n"
-            "prints the result as JSON. An error answer goes to standard error, exit 1.",
+            "prints the result as JSON. They may lie in a FILE, or come from standard input (-).\n"
+            "An error answer goes to standard error, exit 1.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .rest_min = 1,
         .rest_max = 2,
     };
     struct args args;
+    unsigned long long deadline_ms;
     int status = args_parse(&args, argc, argv, &command);
     if (status >= 0)
         return status;
-    const char *params = args.rest_count > 1 ? args.rest[1] : NULL;
     if (!args.rest[0][0])
         return args_fail(&command, "METHOD is empty");
-    if (params && !check_params(&args, params))
+    if (!args_number(&args, "deadline", 1, DEADLINE_MAX_MS, 0, &deadline_ms))
         return ARGS_USAGE;
     const char *idem = args_get(&args, "idem", NULL);
     if (idem && !weft__rpc_idem_key_valid(weft__slice_str(idem)))
         return args_fail(&command, "--idem must be 1 to 128 visible characters of ASCII");
-    struct weft_answer *answer = remote_call(&args, args.rest[0], params, idem, &status);
-    if (answer)
-        status = remote_print(&args, answer->result, answer->result_len, true);
-    weft_answer_free(answer);
+    char *params = args.rest_count > 1 ? read_params(&args, args.rest[1]) : NULL;
+    if (args.rest_count > 1 && !params)
+        return ARGS_USAGE;
+    const struct remote_call call = {.method = args.rest[0],
+                                     .params = params,
+                                     .idem = idem,
+                                     .deadline_ms = (uint32_t)deadline_ms};
+    status = params && !check_params(&args, params) ? ARGS_USAGE : make_call(&args, &call);
+    free(params);
     return status;
 }

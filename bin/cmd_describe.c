@@ -68,7 +68,8 @@ int weft_cmd_describe(int argc, char **argv)
     int status = args_parse(&args, argc, argv, &command);
     if (status >= 0)
         return status;
-    struct weft_answer *answer = remote_call(&args, "rpc.discover", NULL, NULL, &status);
+    struct weft_answer *answer =
+        remote_call(&args, &(struct remote_call){.method = "rpc.discover"}, &status);
     if (answer)
         status = args_has(&args, "json")
                      ? remote_print(&args, answer->result, answer->result_len, true)

@@ -53,7 +53,9 @@ static int doc_cat(const struct args *args, const char *name)
     if (write_params(&params, name))
         status = args_fail(args->command, "NAME is not valid UTF-8");
     else
-        answer = remote_call(args, "doc.fetch", (const char *)params.ptr, NULL, &status);
+        answer = remote_call(
+            args, &(struct remote_call){.method = "doc.fetch", .params = (const char *)params.ptr},
+            &status);
     if (answer)
         status = print_snapshot(args, answer);
     weft_answer_free(answer);

@@ -60,18 +60,18 @@ static void tell_error(const struct args *args, const struct weft_answer *answer
     tell_violations(answer);
 }
 
-struct weft_answer *remote_call(const struct args *args, const char *method, const char *params,
-                                const char *idem, int *ret_status)
+/* A client that is connected; NULL when something failed, which was reported. */
+static struct weft_client *remote_connect(const struct args *args, uint32_t *ret_timeout_ms,
+                                          int *ret_status)
 {
-    struct weft_call_options call;
     struct weft_client_options options;
     struct weft_client *client = NULL;
-    struct weft_answer *answer = NULL;
     unsigned long long timeout_ms;
     char message[MESSAGE_SIZE];
     *ret_status = ARGS_USAGE;
     if (!args_number(args, "timeout", 1, TIMEOUT_MAX_MS, TIMEOUT_MS, &timeout_ms))
         return NULL;
+    *ret_timeout_ms = (uint32_t)timeout_ms;
     weft_client_options_init(&options);
     options.url = args_get(args, "url", options.url);
     options.ca_file = args_get(args, "ca", NULL);
@@ -82,23 +82,42 @@ struct weft_answer *remote_call(const struct args *args, const char *method, con
     /* One connection for one call: the cheapest loop to make. */
     options.loop = WEFT_CLIENT_LOOP_EPOLL;
     int err = weft_client_connect(&options, &client, message, sizeof(message));
+    if (!err)
+        return client;
     if (err == WEFT_ERR_USAGE) {
         *ret_status = args_fail(args->command, "%s", message);
         return NULL;
     }
     *ret_status = 1;
-    if (err) {
-        fprintf(stderr, "weft %s: ", args->command->name);
-        print_foreign(weft__slice_str(message));
-        fputc('\n', stderr);
+    fprintf(stderr, "weft %s: ", args->command->name);
+    print_foreign(weft__slice_str(message));
+    fputc('\n', stderr);
+    return NULL;
+}
+
+static int tell_failure(const struct args *args, int err)
+{
+    fprintf(stderr, "weft %s: %s\n", args->command->name, weft_err_message(err));
+    return 1;
+}
+
+struct weft_answer *remote_call(const struct args *args, const struct remote_call *call,
+                                int *ret_status)
+{
+    struct weft_call_options options;
+    struct weft_answer *answer = NULL;
+    uint32_t timeout_ms;
+    struct weft_client *client = remote_connect(args, &timeout_ms, ret_status);
+    if (!client)
         return NULL;
-    }
-    weft_call_options_init(&call);
-    call.timeout_ms = (uint32_t)timeout_ms;
-    call.idempotency_key = idem;
-    err = weft_peer_call_wait(weft_client_peer(client), method, params, &call, &answer);
+    *ret_status = 1;
+    weft_call_options_init(&options);
+    options.timeout_ms = call->deadline_ms ? call->deadline_ms : timeout_ms;
+    options.idempotency_key = call->idem;
+    int err = weft_peer_call_wait(weft_client_peer(client), call->method, call->params, &options,
+                                  &answer);
     if (err)
-        fprintf(stderr, "weft %s: %s\n", args->command->name, weft_err_message(err));
+        (void)tell_failure(args, err);
     else if (answer->status)
         tell_error(args, answer);
     weft_client_close(client);
@@ -109,6 +128,19 @@ struct weft_answer *remote_call(const struct args *args, const char *method, con
     if (answer)
         *ret_status = 0;
     return answer;
+}
+
+int remote_notify(const struct args *args, const struct remote_call *call)
+{
+    uint32_t timeout_ms;
+    int status;
+    struct weft_client *client = remote_connect(args, &timeout_ms, &status);
+    if (!client)
+        return status;
+    int err = weft_peer_notify(weft_client_peer(client), call->method, call->params);
+    /* Closing sends first what was handed over before. */
+    weft_client_close(client);
+    return err ? tell_failure(args, err) : 0;
 }
 
 int remote_print(const struct args *args, const void *data, size_t len, bool newline)

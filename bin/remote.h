@@ -16,14 +16,23 @@
         "timeout", "MS", "WEFT_TIMEOUT", "to connect, and to wait for the answer (30000)"          \
     }
 
+/* A call to be made. */
+struct remote_call {
+    const char *method;
+    const char *params;   /* JSON; NULL: none */
+    const char *idem;     /* the idempotency key; NULL: none */
+    uint32_t deadline_ms; /* for the answer; 0: as --timeout says */
+};
+
 /*
- * Connects, calls |method| with |params| (JSON or NULL) and the idempotency key |idem| (or NULL),
- * and disconnects. Returns the answer, which
- * is a result; weft_answer_free. NULL when something failed, which was reported;
- * |*ret_status| is the exit status then.
+ * Connects, makes |call|, and disconnects. Returns the answer, which is a result; weft_answer_free.
+ * NULL when something failed, which was reported; |*ret_status| is the exit status then.
  */
-struct weft_answer *remote_call(const struct args *args, const char *method, const char *params,
-                                const char *idem, int *ret_status);
+struct weft_answer *remote_call(const struct args *args, const struct remote_call *call,
+                                int *ret_status);
+
+/* Connects, sends |call| as a notification, and disconnects. Returns the exit status. */
+int remote_notify(const struct args *args, const struct remote_call *call);
 
 /* Writes |len| bytes to standard output, and a newline if |newline|. Returns the exit status. */
 int remote_print(const struct args *args, const void *data, size_t len, bool newline);

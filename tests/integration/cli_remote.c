@@ -62,6 +62,39 @@ static void call_prints_the_result_and_a_newline(void **state)
           "{\"a\": [1.50, \"\\u00e9\"]}\n", "");
 }
 
+static void parameters_come_from_a_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/weft-call-XXXXXX";
+    char word[40];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "[40, 2]\n", 8), 8);
+    (void)close(fd);
+    snprintf(word, sizeof(word), "@%s", path);
+    check(RUN("call", "sum", word, "--url", server->url), 0, "42\n", "");
+    assert_int_equal(unlink(path), 0);
+    check(RUN("call", "sum", word, "--url", server->url), 2, "", path);
+    /* Standard input is empty here. */
+    check(RUN("call", "sum", "-", "--url", server->url), 2, "", "not valid JSON");
+}
+
+static void a_deadline_is_told_to_the_server(void **state)
+{
+    (void)state;
+    check(RUN("call", "demo.sleep", "[20000]", "--deadline", "50", "--url", server->url), 1, "",
+          "deadline_exceeded");
+    check(RUN("call", "sum", "[1]", "--deadline", "0", "--url", server->url), 2, "", "--deadline");
+}
+
+static void a_notification_prints_nothing(void **state)
+{
+    (void)state;
+    check(RUN("call", "update", "[1]", "--notify", "--url", server->url), 0, "", "");
+    check(RUN("call", "no.such", "--notify", "--url", server->url), 0, "", "");
+    check(RUN("call", "update", "7", "--notify", "--url", server->url), 2, "", "array or object");
+}
+
 static void call_with_a_key_is_executed_once(void **state)
 {
     (void)state;
@@ -288,6 +321,9 @@ int main(void)
         cmocka_unit_test(describe_as_json_is_an_openrpc_document),
         cmocka_unit_test(call_prints_the_result_and_a_newline),
         cmocka_unit_test(call_without_parameters_sends_none),
+        cmocka_unit_test(parameters_come_from_a_file),
+        cmocka_unit_test(a_deadline_is_told_to_the_server),
+        cmocka_unit_test(a_notification_prints_nothing),
         cmocka_unit_test(call_with_a_key_is_executed_once),
         cmocka_unit_test(call_takes_the_server_from_the_environment),
         cmocka_unit_test(call_of_an_unknown_method_says_so_and_fails),
