@@ -189,12 +189,10 @@ static void silent(struct weft_transport *t)
         weft__transport_finish(t, err);
         return;
     }
-    if (missed != UINT32_MAX) {
-        t->pings++;
-    } else {
-        t->heard_ns = now_ns(t);
-        t->pings = 0;
-    }
+    /* Counted from this ping, however late it is: after a pause of the process or the machine the
+     * peer has a period for each answer like at any other time. */
+    t->pings = missed == UINT32_MAX ? 0 : (uint8_t)(t->pings + 1);
+    t->heard_ns = now_ns(t) - jittered_ns(t, t->set->options.ping_ms) * t->pings;
     weft__transport_touch(t);
     weft__transport_arm(t);
 }

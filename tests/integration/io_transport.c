@@ -392,6 +392,31 @@ static void idle_peer_that_answers_pings_stays(void **state)
     world_done(&world);
 }
 
+/* Stops the whole process for a while, as a suspended machine does. */
+static void suspend(struct weft_timer *timer)
+{
+    (void)timer;
+    (void)usleep(150 * 1000);
+}
+
+static void pause_of_the_process_loses_nobody(void **state)
+{
+    struct world world;
+    world_init_with(&world, state, (struct weft_transport_options){.ping_ms = 30});
+    struct side *client = dial(&world);
+    pass(&world, 15);
+    struct weft_timer pause;
+    weft__timer_init(&pause, suspend);
+    weft__loop_timer_start(world.loop, &pause, 0);
+    pass(&world, 200);
+    assert_int_equal(client->opens, 1);
+    assert_int_equal(client->ends, 0);
+    close_side(client, 1000, "");
+    io_run(world.loop, 5000);
+    assert_int_equal(world.set.stats.lost, 0);
+    world_done(&world);
+}
+
 /* ---- The end ---- */
 
 static void close_politely(struct side *side)
@@ -696,6 +721,7 @@ int main(void)
         cmocka_unit_test(silent_connection_is_dropped_after_the_handshake_time),
         cmocka_unit_test(silent_peer_is_pinged_and_then_lost),
         cmocka_unit_test(idle_peer_that_answers_pings_stays),
+        cmocka_unit_test(pause_of_the_process_loses_nobody),
         cmocka_unit_test(closing_sends_what_was_queued_then_code_and_reason),
         cmocka_unit_test(peer_that_does_not_answer_a_close_is_dropped),
         cmocka_unit_test(peer_that_breaks_a_rule_while_sending_still_reads_why),
