@@ -42,6 +42,7 @@ extern "C" {
     X(CONFLICT, -305, "somebody else changed it first")                                            \
     X(ABORTED, -306, "given up because of something else that happened")                           \
     X(CANCELED, -307, "canceled by the caller")                                                    \
+    X(AGAIN, -308, "it would have to wait")                                                        \
     X(NOMEM, -401, "out of memory")                                                                \
     X(SYSTEM, -402, "a system call failed")                                                        \
     X(UNAVAILABLE, -403, "not available on this machine or at this moment")                        \

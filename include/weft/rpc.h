@@ -63,7 +63,11 @@ WEFT_API void weft_answer_free(struct weft_answer *answer);
 
 enum weft_method_flags {
     /* The handler may block: it runs on one of the server's or client's pool threads. */
-    WEFT_METHOD_BLOCKING = 1
+    WEFT_METHOD_BLOCKING = 1,
+    /* Takes items beside the call, and gives some before its answer (weft/stream.h). The caller has
+     * to greet for either. */
+    WEFT_METHOD_RECEIVES = 2,
+    WEFT_METHOD_SENDS = 4
 };
 
 /*
@@ -175,6 +179,10 @@ struct weft_call_options {
      * day. NULL: none. */
     const char *idempotency_key;
     const char *traceparent; /* NULL: none */
+    /* weft_peer_open: items, and bytes of them, that may be under way to us. At least what the
+     * greeting says (16 and 65,536), which is also meant by 0. */
+    uint32_t window_items;
+    uint32_t window_bytes;
 };
 
 WEFT_API void weft_call_options_init(struct weft_call_options *options);

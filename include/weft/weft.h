@@ -8,6 +8,7 @@
 #include <weft/err.h>
 #include <weft/rpc.h>
 #include <weft/server.h>
+#include <weft/stream.h>
 #include <weft/version.h>
 
 #endif

@@ -6,6 +6,7 @@
 #include "io/clock.h"
 #include "peer/failure.h"
 #include "peer/handle.h"
+#include "peer/stream.h"
 #include "rpc/peer.h"
 
 #include <pthread.h>
@@ -15,21 +16,13 @@ enum { ARENA_MAX = 256 * 1024 * 1024 };
 
 enum call_state { CALL_OPEN, CALL_ANSWERED, CALL_OVER };
 
-struct weft_served {
-    const struct weft_alloc *alloc;
-    size_t count;
-    struct served_method {
-        const struct weft_method *method;
-        struct weft_domain *domain;
-    } methods[];
-};
-
 struct weft_call {
     /* Constant after it was made. */
     struct weft_domain *domain;
     const struct weft_method *method;
     struct weft_peer *peer;
-    char *params; /* in |texts|, as the two behind it */
+    struct weft_stream *stream; /* NULL: the method has no items */
+    char *params;               /* in |texts|, as the two behind it */
     size_t params_len;
     const char *idem;
     const char *traceparent;
@@ -49,6 +42,7 @@ struct weft_call {
 
     /* The loop's thread. */
     struct weft_rpc_call *rpc; /* NULL: it has its answer, or nobody waits any more */
+    bool answer_waits;         /* kept, behind items that have no credit */
 
     /* Whoever has set ANSWERED, then the loop's thread. */
     struct weft_task answer_task;
@@ -60,6 +54,9 @@ struct weft_call {
 
 static const struct weft_rpc_failure no_answer = {.status = WEFT_STATUS_INTERNAL,
                                                   .message = "the method gave no answer"};
+
+static const struct weft_rpc_failure no_memory = {
+    .status = WEFT_STATUS_RESOURCE_EXHAUSTED, .message = "out of memory", .reason = "weft.memory"};
 
 static const struct weft_rpc_failure pool_full = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
                                                   .message = "too many calls wait for a thread",
@@ -75,6 +72,8 @@ static void unref(struct weft_call *call)
     struct weft_domain *domain = call->domain;
     const struct weft_alloc *alloc = weft__domain_alloc(domain);
     WEFT_ASSERT(!call->rpc);
+    if (call->stream)
+        weft__stream_let_go(call->stream);
     weft_peer_unref(call->peer);
     weft__kept_failure_free(alloc, call->failure);
     weft__bytes_done(&call->result);
@@ -110,8 +109,21 @@ static bool copy_texts(struct weft_call *call, const struct weft_rpc_call *rpc)
     return true;
 }
 
+static const struct weft_stream_carrier carrier;
+
+static bool make_stream(struct weft_call *call)
+{
+    unsigned flags = call->method->flags;
+    if (!(flags & (WEFT_METHOD_RECEIVES | WEFT_METHOD_SENDS)))
+        return true;
+    call->stream = weft__stream_new(call->domain, &carrier, flags & WEFT_METHOD_RECEIVES,
+                                    flags & WEFT_METHOD_SENDS);
+    return call->stream != NULL;
+}
+
 /* The public call for |rpc|, with one user and the reference of |rpc|; NULL when out of memory. */
-static struct weft_call *call_new(const struct served_method *served, struct weft_rpc_call *rpc)
+static struct weft_call *call_new(const struct weft_served_method *served,
+                                  struct weft_rpc_call *rpc)
 {
     const struct weft_alloc *alloc = weft__domain_alloc(served->domain);
     struct weft_call *call = weft__mem_zalloc(alloc, sizeof(*call));
@@ -129,7 +141,7 @@ static struct weft_call *call_new(const struct served_method *served, struct wef
     weft__arena_init(&call->arena, alloc, ARENA_MAX);
     weft__bytes_init(&call->result, alloc, SIZE_MAX);
     call->peer = weft__peer_of(weft__rpc_call_peer(rpc), served->domain);
-    if (call->peer && copy_texts(call, rpc)) {
+    if (call->peer && copy_texts(call, rpc) && make_stream(call)) {
         call->rpc = rpc;
         return call;
     }
@@ -144,7 +156,10 @@ static struct weft_call *call_new(const struct served_method *served, struct wef
 static bool take(struct weft_call *call, enum call_state next)
 {
     int open = CALL_OPEN;
-    return atomic_compare_exchange_strong(&call->state, &open, (int)next);
+    bool mine = atomic_compare_exchange_strong(&call->state, &open, (int)next);
+    if (mine && call->stream)
+        weft__stream_seal(call->stream);
+    return mine;
 }
 
 /* The loop's call is done with. */
@@ -152,40 +167,64 @@ static struct weft_rpc_call *leave_rpc(struct weft_call *call)
 {
     struct weft_rpc_call *rpc = call->rpc;
     call->rpc = NULL;
+    call->answer_waits = false;
+    if (call->stream)
+        weft__stream_detach(call->stream);
     return rpc;
 }
 
-/* On the loop: hands the kept answer over. */
+/* On the loop: hands the kept answer over, unless items that wait for credit come before it. */
+static void hand_over(struct weft_call *call)
+{
+    if (!call->rpc)
+        return;
+    call->answer_waits = call->stream && !weft__stream_is_drained(call->stream);
+    if (call->answer_waits)
+        return;
+    struct weft_rpc_call *rpc = leave_rpc(call);
+    if (call->failure)
+        weft__rpc_call_fail(rpc, &call->failure->failure);
+    else
+        weft__rpc_call_result(rpc, weft__bytes_slice(&call->result));
+    unref(call);
+}
+
 static void deliver_kept(struct weft_task *task)
 {
     struct weft_call *call = WEFT_CONTAINER_OF(task, struct weft_call, answer_task);
-    struct weft_rpc_call *rpc = leave_rpc(call);
-    if (rpc) {
-        if (call->failure)
-            weft__rpc_call_fail(rpc, &call->failure->failure);
-        else
-            weft__rpc_call_result(rpc, weft__bytes_slice(&call->result));
-        unref(call);
-    }
+    if (call->stream)
+        weft__stream_pump(call->stream);
+    hand_over(call);
     unref(call);
 }
 
 /* The answer was kept; the caller has set ANSWERED. */
 static void post_kept(struct weft_call *call)
 {
+    if (weft__domain_here(call->domain)) {
+        hand_over(call);
+        return;
+    }
     weft__task_init(&call->answer_task, deliver_kept);
     atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
     if (!weft__domain_post(call->domain, &call->answer_task))
         unref(call); /* its thread has ended, and told the call so */
 }
 
+/* Whether an answer given now can go out as it is, without a copy. */
+static bool goes_straight(struct weft_call *call)
+{
+    return weft__domain_here(call->domain) &&
+           (!call->stream || weft__stream_is_drained(call->stream));
+}
+
 /* Answers with |failure| on whatever thread; somebody's to take first. Without memory for a copy
  * the call stays open until its deadline, or the end of its connection. */
 static int answer_failure(struct weft_call *call, const struct weft_rpc_failure *failure)
 {
-    bool here = weft__domain_here(call->domain);
+    bool straight = goes_straight(call);
     struct weft_kept_failure *kept = NULL;
-    if (!here) {
+    if (!straight) {
         kept = weft__kept_failure_new(weft__domain_alloc(call->domain), failure);
         if (!kept)
             return WEFT_ERR_NOMEM;
@@ -194,7 +233,7 @@ static int answer_failure(struct weft_call *call, const struct weft_rpc_failure 
         weft__kept_failure_free(weft__domain_alloc(call->domain), kept);
         return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
     }
-    if (!here) {
+    if (!straight) {
         call->failure = kept;
         post_kept(call);
         return 0;
@@ -208,10 +247,10 @@ static int answer_failure(struct weft_call *call, const struct weft_rpc_failure 
 
 static int answer_result(struct weft_call *call, struct weft_slice result)
 {
-    bool here = weft__domain_here(call->domain);
+    bool straight = goes_straight(call);
     struct weft_bytes copy;
     weft__bytes_init(&copy, weft__domain_alloc(call->domain), SIZE_MAX);
-    if (!here) {
+    if (!straight) {
         weft__bytes_append_slice(&copy, result);
         if (weft__bytes_error(&copy))
             return WEFT_ERR_NOMEM;
@@ -220,7 +259,7 @@ static int answer_result(struct weft_call *call, struct weft_slice result)
         weft__bytes_done(&copy);
         return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
     }
-    if (!here) {
+    if (!straight) {
         call->result = copy;
         post_kept(call);
         return 0;
@@ -298,8 +337,10 @@ static void on_cancel(struct weft_rpc_call *rpc, int status, void *ctx)
     struct weft_call *call = ctx;
     atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
     WEFT_ASSERT(call->rpc == rpc);
+    if (call->stream)
+        weft__stream_detach(call->stream);
     if (status == WEFT_STATUS_CANCELED) {
-        if (!tell_unwanted(call) && take(call, CALL_OVER)) {
+        if ((!tell_unwanted(call) && take(call, CALL_OVER)) || call->answer_waits) {
             weft__rpc_call_fail(leave_rpc(call), &canceled);
             unref(call);
         }
@@ -324,14 +365,66 @@ void weft_call_on_cancel(struct weft_call *call, void (*fn)(struct weft_call *ca
         fn(call, ctx);
 }
 
+/* ---- items ---- */
+
+static int carry(void *owner, struct weft_slice value)
+{
+    return weft__rpc_call_send(((struct weft_call *)owner)->rpc, value);
+}
+
+static void grant(void *owner, uint64_t items, uint64_t bytes)
+{
+    weft__rpc_call_consumed(((struct weft_call *)owner)->rpc, items, bytes);
+}
+
+static void items_left(void *owner)
+{
+    struct weft_call *call = owner;
+    if (call->answer_waits)
+        hand_over(call);
+}
+
+static void no_memory_for_item(void *owner)
+{
+    (void)answer_failure(owner, &no_memory);
+}
+
+static const struct weft_stream_carrier carrier = {
+    .send = carry, .consumed = grant, .drained = items_left, .give_up = no_memory_for_item};
+
+static void on_item(struct weft_rpc_call *rpc, const struct weft_json *value, void *ctx)
+{
+    (void)rpc;
+    weft__stream_push(((struct weft_call *)ctx)->stream, weft__json_raw(value));
+}
+
+static void on_end(struct weft_rpc_call *rpc, void *ctx)
+{
+    (void)rpc;
+    weft__stream_ended(((struct weft_call *)ctx)->stream);
+}
+
+static void on_credit(struct weft_rpc_call *rpc, void *ctx)
+{
+    (void)rpc;
+    weft__stream_pump(((struct weft_call *)ctx)->stream);
+}
+
+/* The call was deferred. */
+static void open_stream(struct weft_call *call)
+{
+    static const struct weft_rpc_stream_ops ops = {
+        .item = on_item, .end = on_end, .writable = on_credit};
+    weft__stream_attach(call->stream, call);
+    weft__rpc_call_stream(call->rpc, &ops);
+    weft__rpc_call_hold_credit(call->rpc);
+}
+
 /* ---- running ---- */
 
 /* On the loop: the handler has returned, and somebody may answer later. */
 static void keep_open(struct weft_call *call)
 {
-    static const struct weft_rpc_failure no_memory = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
-                                                      .message = "out of memory",
-                                                      .reason = "weft.memory"};
     if (!call->rpc || !weft__rpc_call_defer(call->rpc, on_cancel, call))
         return;
     (void)take(call, CALL_OVER);
@@ -349,11 +442,6 @@ static void run_blocking(struct weft_pool_job *job)
 
 static void submit(struct weft_call *call)
 {
-    keep_open(call);
-    if (!call->rpc) {
-        weft_call_release(call);
-        return;
-    }
     weft__pool_job_init(&call->job, NULL, run_blocking, NULL);
     if (weft__pool_submit(weft__domain_pool(call->domain), &call->job)) {
         (void)answer_failure(call, &pool_full);
@@ -361,23 +449,35 @@ static void submit(struct weft_call *call)
     }
 }
 
-static void serve(struct weft_rpc_call *rpc, void *ctx)
+static void run(struct weft_call *call)
 {
-    const struct served_method *served = ctx;
+    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
+    call->method->handler(call, call->method->ctx);
+    weft_call_release(call);
+    if (!call->stream)
+        keep_open(call);
+    unref(call);
+}
+
+void weft__call_serve(struct weft_rpc_call *rpc, void *ctx)
+{
+    const struct weft_served_method *served = ctx;
     struct weft_call *call = call_new(served, rpc);
     if (!call) {
         weft__rpc_call_error(rpc, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
         return;
     }
-    if (served->method->flags & WEFT_METHOD_BLOCKING) {
+    bool blocking = served->method->flags & WEFT_METHOD_BLOCKING;
+    if (blocking || call->stream)
+        keep_open(call);
+    if (call->rpc && call->stream)
+        open_stream(call);
+    if (!call->rpc)
+        weft_call_release(call);
+    else if (blocking)
         submit(call);
-        return;
-    }
-    atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
-    served->method->handler(call, served->method->ctx);
-    weft_call_release(call);
-    keep_open(call);
-    unref(call);
+    else
+        run(call);
 }
 
 /* ---- what the application sees ---- */
@@ -424,6 +524,11 @@ struct weft_peer *weft_call_peer(const struct weft_call *call)
     return call->peer;
 }
 
+struct weft_stream *weft_call_stream(const struct weft_call *call)
+{
+    return call->stream;
+}
+
 void *weft_call_alloc(struct weft_call *call, size_t size)
 {
     return weft__arena_alloc(&call->arena, size);
@@ -432,59 +537,4 @@ void *weft_call_alloc(struct weft_call *call, size_t size)
 int weft_call_is_canceled(const struct weft_call *call)
 {
     return atomic_load(&call->unwanted);
-}
-
-/* ---- registering ---- */
-
-int weft__methods_register(struct weft_domain *domain, struct weft_rpc_registry *registry,
-                           const struct weft_method *methods, size_t count,
-                           struct weft_served **ret_served)
-{
-    const struct weft_alloc *alloc = weft__domain_alloc(domain);
-    struct weft_served *served =
-        weft__mem_zalloc(alloc, sizeof(*served) + count * sizeof(served->methods[0]));
-    *ret_served = served;
-    if (!served)
-        return WEFT_ERR_NOMEM;
-    served->alloc = alloc;
-    served->count = count;
-    for (size_t i = 0; i < count; i++) {
-        const struct weft_method *method = &methods[i];
-        served->methods[i] = (struct served_method){method, domain};
-        bool blocking = method->flags & WEFT_METHOD_BLOCKING;
-        if (!method->handler || (blocking && !weft__domain_pool(domain)))
-            return WEFT_ERR_USAGE;
-        const struct weft_rpc_method own = {.name = method->name,
-                                            .handler = serve,
-                                            .ctx = &served->methods[i],
-                                            .summary = method->summary};
-        int err = weft__rpc_registry_add(registry, &own);
-        if (err)
-            return err == WEFT_ERR_EXISTS ? WEFT_ERR_USAGE : err;
-    }
-    return 0;
-}
-
-void weft__served_free(struct weft_served *served)
-{
-    if (served)
-        weft__mem_free(served->alloc, served,
-                       sizeof(*served) + served->count * sizeof(served->methods[0]));
-}
-
-const struct weft_method *weft__methods_copy(struct weft_arena *arena,
-                                             const struct weft_method *methods, size_t count)
-{
-    struct weft_method *copy = weft__arena_alloc_array(arena, count + 1, sizeof(*copy));
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = methods[i];
-        const char *name = methods[i].name ? methods[i].name : "";
-        copy[i].name = weft__arena_copy(arena, name, strlen(name));
-        if (methods[i].summary)
-            copy[i].summary =
-                weft__arena_copy(arena, methods[i].summary, strlen(methods[i].summary));
-        if (!copy[i].name || (methods[i].summary && !copy[i].summary))
-            return NULL;
-    }
-    return copy;
 }

@@ -8,7 +8,8 @@
  *                      ── deadline, peer gone, canceled without anybody to tell ──► OVER
  *                      ── the last user has let go ──► ANSWERED with `internal`
  *
- * **Thread:** registering before the loop runs; the rest is the public header's.
+ * The answer to a call with items waits behind those that have no credit yet (peer/stream.h).
+ * **Thread:** the loop's; what is public, any.
  */
 #ifndef WEFT_PEER_CALL_H
 #define WEFT_PEER_CALL_H
@@ -19,26 +20,13 @@
 
 #include <weft/rpc.h>
 
-/* What a loop serves an application's method with. Private. */
-struct weft_served;
+/* A method and the thread that it is served on. */
+struct weft_served_method {
+    const struct weft_method *method;
+    struct weft_domain *domain;
+};
 
-/*
- * Registers |count| |methods|, which outlive the registry, with |registry| for the loop of
- * |domain|.
- * |*ret_served| is freed with weft__served_free after the registry.
- * **Errors:** WEFT_ERR_USAGE (a name, or one that exists; a handler is missing;
- * WEFT_METHOD_BLOCKING without a pool), WEFT_ERR_NOMEM.
- */
-WEFT_MUST_USE int weft__methods_register(struct weft_domain *domain,
-                                         struct weft_rpc_registry *registry,
-                                         const struct weft_method *methods, size_t count,
-                                         struct weft_served **ret_served);
-
-/* NULL is allowed. */
-void weft__served_free(struct weft_served *served);
-
-/* A copy of |methods| whose strings and array lie in |arena|; NULL when out of memory. */
-const struct weft_method *weft__methods_copy(struct weft_arena *arena,
-                                             const struct weft_method *methods, size_t count);
+/* Serves |call|; |ctx| is a struct weft_served_method that outlives it. */
+void weft__call_serve(struct weft_rpc_call *call, void *ctx);
 
 #endif

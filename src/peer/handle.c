@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/utf8.h"
 #include "peer/answer.h"
+#include "peer/stream.h"
 #include "peer/wait.h"
 #include "rpc/idempotency.h"
 
@@ -25,6 +26,8 @@ struct request {
     struct weft_rpc_call_options options;
     weft_answer_fn *answer; /* NULL for a notification, too */
     void *ctx;
+    struct weft_stream *stream; /* NULL: without items */
+    uint64_t number;            /* of the call, once it has begun */
     bool is_notification;
     int err; /* why it could not be sent when it was tried first */
     size_t size;
@@ -163,6 +166,8 @@ static int request_new(struct weft_peer *peer, const char *method, const char *p
 static void request_free(struct request *request)
 {
     struct weft_peer *peer = request->peer;
+    if (request->stream)
+        weft__stream_let_go(request->stream);
     weft__mem_free(weft__domain_alloc(peer->domain), request, request->size);
     weft_peer_unref(peer);
 }
@@ -170,6 +175,8 @@ static void request_free(struct request *request)
 static void request_answered(void *ctx, const struct weft_rpc_answer *from)
 {
     struct request *request = ctx;
+    if (request->stream)
+        weft__stream_answered(request->stream, from);
     if (request->answer) {
         const struct weft_answer *answer =
             weft__answer_new(weft__domain_alloc(request->peer->domain), from);
@@ -177,6 +184,66 @@ static void request_answered(void *ctx, const struct weft_rpc_answer *from)
         weft__answer_drop(answer);
     }
     request_free(request);
+}
+
+/* ---- items, on the domain's thread ---- */
+
+static int carry(void *owner, struct weft_slice value)
+{
+    struct request *request = owner;
+    struct weft_rpc_peer *rpc = request->peer->rpc;
+    return rpc ? weft__rpc_peer_send(rpc, request->number, value) : WEFT_ERR_STATE;
+}
+
+static void grant(void *owner, uint64_t items, uint64_t bytes)
+{
+    struct request *request = owner;
+    if (request->peer->rpc)
+        weft__rpc_peer_consumed(request->peer->rpc, request->number, items, bytes);
+}
+
+static void items_left(void *owner)
+{
+    struct request *request = owner;
+    if (request->peer->rpc)
+        weft__rpc_peer_end(request->peer->rpc, request->number);
+}
+
+static void cancel(void *owner)
+{
+    struct request *request = owner;
+    if (request->peer->rpc)
+        weft__rpc_peer_cancel(request->peer->rpc, request->number);
+}
+
+static const struct weft_stream_carrier carrier = {
+    .send = carry, .consumed = grant, .drained = items_left, .give_up = cancel, .is_caller = true};
+
+static void on_item(void *ctx, uint64_t number, const struct weft_json *value)
+{
+    (void)number;
+    weft__stream_push(((struct request *)ctx)->stream, weft__json_raw(value));
+}
+
+static void on_credit(void *ctx, uint64_t number)
+{
+    (void)number;
+    weft__stream_pump(((struct request *)ctx)->stream);
+}
+
+static void prepare_stream(struct request *request)
+{
+    static const struct weft_rpc_outgoing_ops ops = {.item = on_item, .writable = on_credit};
+    request->options.stream = &ops;
+    request->options.sends = true;
+}
+
+/* The call has begun: what was sent meanwhile follows it. */
+static void open_stream(struct request *request)
+{
+    weft__rpc_peer_hold_credit(request->peer->rpc, request->number);
+    weft__stream_attach(request->stream, request);
+    weft__stream_pump(request->stream);
 }
 
 /* ---- on the domain's thread ---- */
@@ -191,8 +258,14 @@ static int start(struct request *request)
         return weft__rpc_peer_notify(rpc, request->options.method, request->options.params);
     request->options.answer = request_answered;
     request->options.ctx = request;
-    return weft__rpc_peer_call(rpc, &request->options,
-                               weft__loop_now_ns(weft__domain_loop(request->peer->domain)), NULL);
+    if (request->stream)
+        prepare_stream(request);
+    int err = weft__rpc_peer_call(rpc, &request->options,
+                                  weft__loop_now_ns(weft__domain_loop(request->peer->domain)),
+                                  &request->number);
+    if (!err && request->stream)
+        open_stream(request);
+    return err;
 }
 
 /* Tells why it could not be sent. A notification is lost without a word then, as one that meets the
@@ -247,14 +320,19 @@ static int submit(struct request *request)
 
 /* ---- the public functions ---- */
 
+static void read_options(struct weft_call_options *options, const struct weft_call_options *given)
+{
+    weft_call_options_init(options);
+    if (given)
+        memcpy(options, given, WEFT_MIN(given->struct_size, sizeof(*options)));
+}
+
 int weft_peer_call(struct weft_peer *peer, const char *method, const char *params,
                    const struct weft_call_options *given, weft_answer_fn *answer, void *ctx)
 {
     struct weft_call_options options;
     struct request *request = NULL;
-    weft_call_options_init(&options);
-    if (given)
-        memcpy(&options, given, WEFT_MIN(given->struct_size, sizeof(options)));
+    read_options(&options, given);
     int err = request_new(peer, method, params, &options, &request);
     if (err)
         return err;
@@ -273,6 +351,33 @@ int weft_peer_notify(struct weft_peer *peer, const char *method, const char *par
         return err;
     request->is_notification = true;
     return submit(request);
+}
+
+int weft_peer_open(struct weft_peer *peer, const char *method, const char *params,
+                   const struct weft_call_options *given, struct weft_stream **ret_stream)
+{
+    struct weft_call_options options;
+    struct request *request = NULL;
+    read_options(&options, given);
+    int err = request_new(peer, method, params, &options, &request);
+    if (err)
+        return err;
+    request->options.meta.has_timeout = options.timeout_ms != 0;
+    request->options.window_items = options.window_items;
+    request->options.window_bytes = options.window_bytes;
+    struct weft_stream *stream = weft__stream_new(peer->domain, &carrier, true, true);
+    if (!stream) {
+        request_free(request);
+        return WEFT_ERR_NOMEM;
+    }
+    request->stream = stream;
+    weft__stream_hold(stream);
+    err = submit(request);
+    if (err)
+        weft__stream_let_go(stream);
+    else
+        *ret_stream = stream;
+    return err;
 }
 
 struct waiting_call {

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "io/clock.h"
 #include "io/crypto.h"
-#include "peer/call.h"
+#include "peer/methods.h"
 #include "server/worker.h"
 #include "store/memory/memory.h"
 #ifdef WEFT_HAVE_SQLITE

@@ -8,7 +8,7 @@
 #include "io/address.h"
 #include "io/pool.h"
 #include "io/tls_context.h"
-#include "peer/call.h"
+#include "peer/methods.h"
 #include "port/log.h"
 #include "port/store.h"
 #include "rpc/resume_token.h"

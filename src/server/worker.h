@@ -15,7 +15,7 @@
 #include "hub/hub.h"
 #include "io/loop.h"
 #include "io/tcp.h"
-#include "peer/call.h"
+#include "peer/methods.h"
 #include "rpc/peer.h"
 #include "server/admission.h"
 #include "server/drain.h"
