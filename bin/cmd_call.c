@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `weft call`: one call, its result on standard output. */
+#include "call_items.h"
 #include "codec/json.h"
 #include "commands.h"
 #include "remote.h"
@@ -28,6 +29,18 @@ static bool check_params(const struct args *args, const char *params)
     else if (!fits)
         args_fail(args->command, "the parameters must be a JSON array or object");
     return !err && fits;
+}
+
+/* The file that |word| names: "@FILE", or "-" for standard input. NULL when there is none. */
+static FILE *open_input(const char *word)
+{
+    return strcmp(word, "-") == 0 ? stdin : fopen(word + 1, "rbe");
+}
+
+static void close_input(FILE *file)
+{
+    if (file && file != stdin)
+        (void)fclose(file);
 }
 
 /* All of |file|, zero-terminated, to be freed; NULL when it cannot be read. */
@@ -62,11 +75,10 @@ static char *read_params(const struct args *args, const char *word)
     char *text = NULL;
     if (word[0] != '@' && strcmp(word, "-") != 0)
         return strdup(word);
-    FILE *file = word[0] == '@' ? fopen(word + 1, "rbe") : stdin;
+    FILE *file = open_input(word);
     if (file)
         text = read_all(file);
-    if (file && file != stdin)
-        (void)fclose(file);
+    close_input(file);
     if (!text)
         args_fail(args->command, "cannot read the parameters from %s",
                   word[0] == '@' ? word + 1 : "standard input");
@@ -76,21 +88,25 @@ static char *read_params(const struct args *args, const char *word)
 /* Makes the call, its parameters checked. Returns the exit status. */
 static int make_call(const struct args *args, const struct remote_call *call)
 {
-    int status;
+    const char *word = args_get(args, "items", NULL);
     if (args_has(args, "notify"))
-        return remote_notify(args, call);
-    struct weft_answer *answer = remote_call(args, call, &status);
-    if (answer)
-        status = remote_print(args, answer->result, answer->result_len, true);
-    weft_answer_free(answer);
-    return status;
+        return word ? args_fail(args->command, "a notification has no items")
+                    : remote_notify(args, call);
+    if (word && word[0] != '@' && strcmp(word, "-") != 0)
+        return args_fail(args->command, "--items must be @FILE or -");
+    FILE *items = word ? open_input(word) : NULL;
+    if (word && !items)
+        return args_fail(args->command, "cannot read the items from %s", word + 1);
+    /* The file is left open: the sending thread may read it until the program ends. */
+    return call_with_items(args, call, items);
 }
 
 int weft_cmd_call(int argc, char **argv)
 {
     static const struct args_option options[] = {
         REMOTE_OPTIONS,
-        {"deadline", "MS", NULL, "for the answer, told to the server (--timeout)"},
+        {"items", "@FILE|-", NULL, "sends each line, a JSON value, as an item beside the call"},
+        {"deadline", "MS", NULL, "for the answer, told to the server; 0: none (--timeout)"},
         {"idem", "KEY", NULL, "idempotency key: however often it is given, one execution"},
         {"notify", NULL, NULL, "as a notification: nobody answers"},
     };
@@ -99,8 +115,9 @@ int weft_cmd_call(int argc, char **argv)
         .usage = "METHOD [JSON | @FILE | -]",
         .summary =
             "Calls METHOD of a server with JSON, an array or object, as its parameters, and\n"
-            "prints the result as JSON. They may lie in a FILE, or come from standard input (-).\n"
-            "An error answer goes to standard error, exit 1.",
+            "prints the result as JSON, behind the items that come beside the call, a line each.\n"
+            "Parameters may lie in a FILE, or come from standard input (-). An error answer goes\n"
+            "to standard error, exit 1.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .rest_min = 1,
@@ -113,7 +130,7 @@ int weft_cmd_call(int argc, char **argv)
         return status;
     if (!args.rest[0][0])
         return args_fail(&command, "METHOD is empty");
-    if (!args_number(&args, "deadline", 1, DEADLINE_MAX_MS, 0, &deadline_ms))
+    if (!args_number(&args, "deadline", 0, DEADLINE_MAX_MS, 0, &deadline_ms))
         return ARGS_USAGE;
     const char *idem = args_get(&args, "idem", NULL);
     if (idem && !weft__rpc_idem_key_valid(weft__slice_str(idem)))
@@ -124,7 +141,8 @@ int weft_cmd_call(int argc, char **argv)
     const struct remote_call call = {.method = args.rest[0],
                                      .params = params,
                                      .idem = idem,
-                                     .deadline_ms = (uint32_t)deadline_ms};
+                                     .deadline_ms = (uint32_t)deadline_ms,
+                                     .no_deadline = args_has(&args, "deadline") && !deadline_ms};
     status = params && !check_params(&args, params) ? ARGS_USAGE : make_call(&args, &call);
     free(params);
     return status;

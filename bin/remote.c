@@ -41,8 +41,7 @@ static void tell_violations(const struct weft_answer *answer)
     weft__arena_done(&arena);
 }
 
-/* "weft call: not_found (-32005): no such document (weft.doc.unknown)" */
-static void tell_error(const struct args *args, const struct weft_answer *answer)
+void remote_tell_error(const struct args *args, const struct weft_answer *answer)
 {
     const char *name = weft_status_name(answer->status);
     fprintf(stderr, "weft %s: %s (%d)", args->command->name, name,
@@ -60,9 +59,8 @@ static void tell_error(const struct args *args, const struct weft_answer *answer
     tell_violations(answer);
 }
 
-/* A client that is connected; NULL when something failed, which was reported. */
-static struct weft_client *remote_connect(const struct args *args, uint32_t *ret_timeout_ms,
-                                          int *ret_status)
+struct weft_client *remote_connect(const struct args *args, uint32_t *ret_timeout_ms,
+                                   int *ret_status)
 {
     struct weft_client_options options;
     struct weft_client *client = NULL;
@@ -95,7 +93,7 @@ static struct weft_client *remote_connect(const struct args *args, uint32_t *ret
     return NULL;
 }
 
-static int tell_failure(const struct args *args, int err)
+int remote_tell_failure(const struct args *args, int err)
 {
     fprintf(stderr, "weft %s: %s\n", args->command->name, weft_err_message(err));
     return 1;
@@ -117,9 +115,9 @@ struct weft_answer *remote_call(const struct args *args, const struct remote_cal
     int err = weft_peer_call_wait(weft_client_peer(client), call->method, call->params, &options,
                                   &answer);
     if (err)
-        (void)tell_failure(args, err);
+        (void)remote_tell_failure(args, err);
     else if (answer->status)
-        tell_error(args, answer);
+        remote_tell_error(args, answer);
     weft_client_close(client);
     if (answer && answer->status) {
         weft_answer_free(answer);
@@ -140,7 +138,7 @@ int remote_notify(const struct args *args, const struct remote_call *call)
     int err = weft_peer_notify(weft_client_peer(client), call->method, call->params);
     /* Closing sends first what was handed over before. */
     weft_client_close(client);
-    return err ? tell_failure(args, err) : 0;
+    return err ? remote_tell_failure(args, err) : 0;
 }
 
 int remote_print(const struct args *args, const void *data, size_t len, bool newline)

@@ -6,6 +6,8 @@
 
 #include "args.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <weft/client.h>
 
 /* Their options, for the tables of such commands. */
@@ -22,7 +24,19 @@ struct remote_call {
     const char *params;   /* JSON; NULL: none */
     const char *idem;     /* the idempotency key; NULL: none */
     uint32_t deadline_ms; /* for the answer; 0: as --timeout says */
+    bool no_deadline;     /* neither of them: however long it takes */
 };
+
+/* A client that is connected; NULL when something failed, which was reported. |*ret_timeout_ms| is
+ * that of --timeout. */
+struct weft_client *remote_connect(const struct args *args, uint32_t *ret_timeout_ms,
+                                   int *ret_status);
+
+/* "weft call: not_found (-32005): no such document (weft.doc.unknown)", and what is wrong. */
+void remote_tell_error(const struct args *args, const struct weft_answer *answer);
+
+/* The same for what went wrong on this side. Returns the exit status. */
+int remote_tell_failure(const struct args *args, int err);
 
 /*
  * Connects, makes |call|, and disconnects. Returns the answer, which is a result; weft_answer_free.

@@ -38,13 +38,15 @@ static void done(struct run *run)
     free(run->err);
 }
 
-/* Checks what |run| wrote, all of it on stdout, a part of it on stderr ("": nothing at all). */
+/* Checks what |run| wrote, all of it on stdout (NULL: anything), a part of it on stderr ("":
+ * nothing at all). */
 static void check(struct run run, int status, const char *out, const char *err_part)
 {
     if (run.status != status)
         print_error("stdout: %s\nstderr: %s\n", run.out, run.err);
     assert_int_equal(run.status, status);
-    assert_string_equal(run.out, out);
+    if (out)
+        assert_string_equal(run.out, out);
     if (!err_part[0])
         assert_string_equal(run.err, "");
     else if (!strstr(run.err, err_part))
@@ -84,7 +86,47 @@ static void a_deadline_is_told_to_the_server(void **state)
     (void)state;
     check(RUN("call", "demo.sleep", "[20000]", "--deadline", "50", "--url", server->url), 1, "",
           "deadline_exceeded");
-    check(RUN("call", "sum", "[1]", "--deadline", "0", "--url", server->url), 2, "", "--deadline");
+    check(RUN("call", "sum", "[1]", "--deadline", "-1", "--url", server->url), 2, "", "--deadline");
+}
+
+static void items_that_come_are_printed_before_the_result(void **state)
+{
+    (void)state;
+    check(RUN("call", "demo.count", "[3]", "--url", server->url), 0, "1\n2\n3\n3\n", "");
+    check(RUN("call", "demo.count", "[0]", "--deadline", "0", "--url", server->url), 0, "0\n", "");
+    check(RUN("call", "demo.count", "[10000000]", "--url", server->url, "--deadline", "1"), 1, NULL,
+          "deadline_exceeded");
+}
+
+/* Calls |method| with a file of |text| as its items. */
+static struct run run_with_items(const char *method, const char *text)
+{
+    char path[] = "/tmp/weft-items-XXXXXX";
+    char word[40];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    (void)close(fd);
+    snprintf(word, sizeof(word), "@%s", path);
+    struct run run = RUN("call", method, "--items", word, "--url", server->url);
+    assert_int_equal(unlink(path), 0);
+    return run;
+}
+
+static void lines_of_a_file_are_sent_as_items(void **state)
+{
+    (void)state;
+    check(run_with_items("demo.total", "1\n20\r\n\n300"), 0, "321\n", "");
+    check(run_with_items("demo.total", ""), 0, "0\n", "");
+    check(run_with_items("demo.mirror", "{\"a\":1}\n[2]\n"), 0, "{\"a\":1}\n[2]\nnull\n", "");
+    check(run_with_items("demo.total", "1\n\"x\"\n3\n"), 1, "", "invalid_argument");
+    check(run_with_items("demo.total", "1\n2 3\n4\n"), 2, "", "line 2 of the items");
+    check(RUN("call", "demo.total", "--items", "-", "--url", server->url), 0, "0\n", "");
+    check(RUN("call", "demo.total", "--items", "1", "--url", server->url), 2, "", "@FILE or -");
+    check(RUN("call", "demo.total", "--items", "@/no/such", "--url", server->url), 2, "",
+          "/no/such");
+    check(RUN("call", "demo.total", "--items", "-", "--notify", "--url", server->url), 2, "",
+          "notification");
 }
 
 static void a_notification_prints_nothing(void **state)
@@ -323,6 +365,8 @@ int main(void)
         cmocka_unit_test(call_without_parameters_sends_none),
         cmocka_unit_test(parameters_come_from_a_file),
         cmocka_unit_test(a_deadline_is_told_to_the_server),
+        cmocka_unit_test(items_that_come_are_printed_before_the_result),
+        cmocka_unit_test(lines_of_a_file_are_sent_as_items),
         cmocka_unit_test(a_notification_prints_nothing),
         cmocka_unit_test(call_with_a_key_is_executed_once),
         cmocka_unit_test(call_takes_the_server_from_the_environment),
