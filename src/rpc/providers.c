@@ -226,6 +226,17 @@ int weft__rpc_provided_pick(struct weft_rpc_providers *table, struct weft_rpc_pr
     return 0;
 }
 
+bool weft__rpc_provided_has_room(const struct weft_rpc_provided *name)
+{
+    WEFT_LIST_EACH (link, &name->offers) {
+        const struct weft_rpc_provider *provider =
+            WEFT_CONTAINER_OF(link, struct offer, by_name)->provider;
+        if (!provider->away && provider->outstanding < provider->capacity)
+            return true;
+    }
+    return false;
+}
+
 bool weft__rpc_attempt_may_fail_over(const struct weft_rpc_attempt *attempt)
 {
     bool harmless =

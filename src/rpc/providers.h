@@ -131,6 +131,9 @@ WEFT_MUST_USE int weft__rpc_provided_pick(struct weft_rpc_providers *table,
                                           struct weft_rpc_provided *name,
                                           struct weft_rpc_pick *ret_pick);
 
+/* Whether weft__rpc_provided_pick would find somebody for |name|. */
+bool weft__rpc_provided_has_room(const struct weft_rpc_provided *name);
+
 /* A call is over for |provider|, which may have left. */
 void weft__rpc_provider_release(struct weft_rpc_providers *table, uint64_t provider);
 

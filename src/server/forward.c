@@ -28,6 +28,7 @@ struct weft_forward {
     bool begun; /* some provider may have executed it */
     /* the provider's */
     uint64_t number;              /* of the call to the peer */
+    bool moves;                   /* the provider is away, and another one gets it */
     bool lost;                    /* the provider is gone */
     struct weft_rpc_kept *answer; /* NULL: lost, or there was no memory */
     bool is_result;
@@ -167,8 +168,9 @@ static void answered(void *ctx, const struct weft_rpc_answer *from)
     if (from->result) {
         const struct weft_rpc_outcome outcome = {.result = weft__json_raw(from->result)};
         forward->answer = weft__rpc_kept_new(alloc, &outcome);
-    } else if (!weft__provide_link(own, forward->pick.provider)) {
+    } else if (forward->moves || !weft__provide_link(own, forward->pick.provider)) {
         forward->lost = true;
+        forward->moves = false;
         forward->attempt.executed = from->error.executed;
     } else {
         forward->answer = copy_error(alloc, &from->error);
@@ -227,6 +229,38 @@ static void cancel_arrived(struct weft_task *task)
     struct weft_provide_link *link = weft__provide_link(&worker->provide, forward->pick.provider);
     WEFT_ASSERT(link); /* else its calls have ended */
     weft__rpc_peer_cancel(link->peer, forward->number);
+}
+
+/* Whether |forward|, which |provider| has, may go to somebody who is there. */
+static bool may_move(struct weft_forward *forward, uint64_t provider)
+{
+    struct weft_provide *provide = &forward->provider->server->provide;
+    struct weft_rpc_attempt attempt = forward->attempt;
+    attempt.executed = WEFT_RPC_EXECUTED_UNKNOWN;
+    if (forward->pick.provider != provider || !weft__rpc_attempt_may_fail_over(&attempt))
+        return false;
+    pthread_mutex_lock(&provide->mutex);
+    bool somebody = weft__rpc_provided_has_room(forward->name);
+    pthread_mutex_unlock(&provide->mutex);
+    return somebody;
+}
+
+size_t weft__forward_move(struct weft_provide_link *link)
+{
+    struct weft_map *served = &link->owner->served;
+    size_t left = 0;
+    struct weft_map_node *next;
+    for (struct weft_map_node *node = weft__map_first(served); node; node = next) {
+        struct weft_forward *forward = WEFT_CONTAINER_OF(node, struct weft_forward, node);
+        next = weft__map_next(served, node);
+        if (!may_move(forward, link->id)) {
+            left += forward->pick.provider == link->id;
+            continue;
+        }
+        forward->moves = true;
+        weft__rpc_peer_cancel(link->peer, forward->number);
+    }
+    return left;
 }
 
 /* ---- on the caller's worker ---- */

@@ -13,6 +13,9 @@
 enum {
     METHODS_MAX = 64, /* in one call */
     CAPACITY_MAX = 1000000,
+    /* Time for a session to come back before its provider's calls go elsewhere; a client that is
+     * well makes its first tries in it. */
+    AWAY_MS = 1000,
     FIELD_SIZE = 64,
 };
 
@@ -97,6 +100,7 @@ static void link_free(struct weft_provide_link *link)
     weft__rpc_provider_remove(&provide->table, weft__rpc_provider_find(&provide->table, link->id));
     pthread_mutex_unlock(&provide->mutex);
     weft__map_remove(&own->links, &link->node);
+    weft__loop_timer_stop(own->worker->loop, &link->away);
     weft__list_remove(&link->watch.link);
     weft__mem_free(own->worker->server->alloc, link, sizeof(*link));
 }
@@ -113,6 +117,17 @@ static void peer_linked(struct weft_rpc_peer_watch *watch, bool linked)
     pthread_mutex_lock(&provide->mutex);
     weft__rpc_provider_set_away(weft__rpc_provider_find(&provide->table, link->id), !linked);
     pthread_mutex_unlock(&provide->mutex);
+    if (linked)
+        weft__loop_timer_stop(link->owner->worker->loop, &link->away);
+    else
+        weft__loop_timer_start(link->owner->worker->loop, &link->away, AWAY_MS);
+}
+
+static void away_for_long(struct weft_timer *timer)
+{
+    struct weft_provide_link *link = WEFT_CONTAINER_OF(timer, struct weft_provide_link, away);
+    if (weft__forward_move(link) > 0)
+        weft__loop_timer_start(link->owner->worker->loop, timer, AWAY_MS);
 }
 
 static struct weft_provide_link *find_link(const struct weft_rpc_peer *peer)
@@ -144,6 +159,7 @@ static struct weft_provide_link *get_link(struct weft_provide_worker *own,
     link->id = weft__mesh_next_id(own->worker->port);
     link->watch.ended = peer_ended;
     link->watch.linked = peer_linked;
+    weft__timer_init(&link->away, away_for_long);
     if (weft__map_add(&own->links, &link->node, weft__slice(&link->id, sizeof(link->id)))) {
         weft__mem_free(alloc, link, sizeof(*link));
         return NULL;

@@ -36,7 +36,8 @@ struct weft_provide_link {
     struct weft_rpc_peer_watch watch;
     struct weft_provide_worker *owner;
     struct weft_rpc_peer *peer;
-    uint64_t id; /* of the provider in the table */
+    uint64_t id;            /* of the provider in the table */
+    struct weft_timer away; /* runs while its session has no connection */
 };
 
 /* Of a worker. */

@@ -461,6 +461,42 @@ static void a_provider_that_resumes_keeps_its_calls(void **state)
     test_ws_close(worker);
 }
 
+static void harmless_calls_do_not_wait_for_a_provider_that_is_away(void **state)
+{
+    (void)state;
+    static const char offer[] =
+        "{\"methods\":[{\"name\":\"app.moves\",\"idempotent\":true},\"app.stays\"]}";
+    char token[64], resume[128];
+    bool resumed = true;
+    uint64_t before = metric("weft_provide_failovers_total");
+    struct test_ws *away = open_session("", token, &resumed);
+    (void)test_ws_result(away, "rpc.provide", offer);
+    struct test_ws *ws = caller(0);
+    rpc_send(ws, 1, "app.moves", "[1]", "");
+    (void)next_data_call(away, "app.moves");
+    rpc_send(ws, 2, "app.stays", "[2]", "");
+    char id[32];
+    struct weft_slice raw = weft__json_raw(weft__json_get(next_data_call(away, "app.stays"), "id"));
+    snprintf(id, sizeof(id), "%.*s", (int)raw.len, (const char *)raw.ptr);
+    struct test_ws *other = provide(1, offer);
+    test_ws_cut(away);
+    answer(other, next_call(other, "app.moves"), "\"result\":10");
+    assert_int_equal(rpc_next_number(ws, 1), 10);
+    assert_int_equal(metric("weft_provide_failovers_total"), before + 1);
+    /* It comes back, is told that one call is not wanted any more, and answers the other one. */
+    snprintf(resume, sizeof(resume), ",\"resume\":{\"token\":\"%s\",\"seen\":3}", token);
+    away = open_session(resume, token, &resumed);
+    assert_true(resumed);
+    (void)next_data_call(away, "$/cancel");
+    char text[100];
+    snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":20}", id);
+    test_ws_send(away, text);
+    assert_int_equal(rpc_next_number(ws, 2), 20);
+    test_ws_close(ws);
+    test_ws_close(other);
+    test_ws_close(away);
+}
+
 static void a_provider_that_does_not_come_back_is_lost(void **state)
 {
     (void)state;
@@ -836,6 +872,7 @@ int main(void)
         cmocka_unit_test(a_call_does_not_fail_over_for_ever),
         cmocka_unit_test(without_a_provider_calls_are_unavailable),
         cmocka_unit_test(a_provider_that_resumes_keeps_its_calls),
+        cmocka_unit_test(harmless_calls_do_not_wait_for_a_provider_that_is_away),
         cmocka_unit_test(a_provider_that_does_not_come_back_is_lost),
         cmocka_unit_test(a_repeat_with_a_key_gets_what_was_done_meanwhile),
         cmocka_unit_test(whoever_is_cut_off_each_keyed_call_is_executed_once),
