@@ -7,10 +7,7 @@
  *     weft call calc.divide '[22, 7]'
  *     curl -d '[22, 7]' -H 'Content-Type: application/json' http://127.0.0.1:8080/rpc/calc.divide
  */
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <weft/weft.h>
+#include "run_server.h"
 
 /* Reads two numbers; answers the call when there are none. */
 static int read_two(struct weft_call *call, double *ret_a, double *ret_b)
@@ -89,33 +86,6 @@ static const struct weft_method methods[] = {
 
 int main(int argc, char **argv)
 {
-    struct weft_server_options options;
-    struct weft_server *server;
-    char message[256];
-    sigset_t signals;
-    int signal;
-    weft_server_options_init(&options);
-    if (argc > 1)
-        options.listen = argv[1];
-    options.methods = methods;
-    options.method_count = sizeof(methods) / sizeof(methods[0]);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    int err = weft_server_new(&options, &server, message, sizeof(message));
-    if (err) {
-        fprintf(stderr, "calculator: %s\n", message);
-        return EXIT_FAILURE;
-    }
-    err = weft_server_start(server);
-    if (err)
-        fprintf(stderr, "calculator: %s: %s\n", options.listen, weft_err_message(err));
-    else
-        printf("calculator: ws://%s/ws\n", weft_server_address(server));
-    fflush(stdout);
-    if (!err)
-        sigwait(&signals, &signal);
-    weft_server_free(server);
-    return err ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_server("calculator", argc > 1 ? argv[1] : NULL, methods,
+                      sizeof(methods) / sizeof(methods[0]));
 }

@@ -1,44 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* examples/calculator.c as a process: called as its comments say. */
-#include "integration/echo_process.h"
-#include "lib/test.h"
-#include "lib/ws_client.h"
+#include "integration/example_process.h"
 
-#include <libgen.h>
-
-static struct process process;
-static char url[80];
+static struct example example;
+static const char *const url = example.url;
 
 static int start(void **state)
 {
-    char binary[512];
-    char path[600];
-    char line[64];
     (void)state;
-    snprintf(binary, sizeof(binary), "%s", test_binary());
-    snprintf(path, sizeof(path), "%s/../examples/calculator", dirname(binary));
-    char *argv[] = {path, (char *)(uintptr_t) "127.0.0.1:0", NULL};
-    int fds[2];
-    posix_spawn_file_actions_t actions;
-    assert_int_equal(pipe(fds), 0);
-    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO), 0);
-    assert_int_equal(posix_spawn_file_actions_addclose(&actions, fds[0]), 0);
-    assert_int_equal(posix_spawn(&process.pid, path, &actions, NULL, argv, environ), 0);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)close(fds[1]);
-    process.out = fds[0];
-    read_line(process.out, line, sizeof(line));
-    assert_memory_equal(line, "calculator: ws://", 17);
-    snprintf(url, sizeof(url), "%s", line + 12);
+    example_start_server(&example, "calculator", NULL);
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    assert_int_equal(kill(process.pid, SIGTERM), 0);
-    assert_int_equal(wait_exit(&process), 0);
+    example_stop(&example);
     return 0;
 }
 
