@@ -220,9 +220,9 @@ static void run_far(struct weft_mesh_message *message, void *owner)
             weft__sessions_receive(&link->outlet, note->opcode, note->data);
         break;
     case NOTE_DRAINED:
-        atomic_store(&link->draining, false);
+        atomic_store(&link->draining, false); /* from here on |note| is the other side's again */
         weft__sessions_drained(&link->outlet);
-        break;
+        return;
     case NOTE_GOAWAY:
         if (link->outlet.session)
             (void)!weft__rpc_peer_goaway(&link->outlet.session->session.peer, &note->goaway);
@@ -260,11 +260,10 @@ static void near_send(struct weft_link *link, const struct note *note)
     atomic_fetch_sub_explicit(&link->to_near, note->data.len, memory_order_relaxed);
     if (!conn)
         return;
-    /* A failed send has ended the connection; its end follows. */
     if (note->kind == NOTE_FRAMES)
-        (void)!weft__transport_send_frames(&conn->transport, note->data, note->owner, note->count);
+        weft__conn_send_frames(conn, note->data, note->owner, note->count);
     else
-        (void)!weft__transport_send(&conn->transport, weft__conn_opcode(conn), note->data);
+        weft__conn_send(conn, note->data);
     near_update(link);
 }
 
@@ -290,10 +289,10 @@ static void run_near(struct weft_mesh_message *message, void *owner)
             weft__conn_close(link->conn, note->code, note->reason);
         break;
     case NOTE_WANT:
-        atomic_store(&link->wanting, false);
+        atomic_store(&link->wanting, false); /* from here on |note| is the other side's again */
         if (link->conn)
             weft__transport_want_drain(&link->conn->transport);
-        break;
+        return;
     default:
         WEFT_ASSERT(note->kind == NOTE_GONE);
         near_gone(link);
