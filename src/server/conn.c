@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "server/http_routes.h"
 #include "server/http_rpc.h"
+#include "server/tunnel.h"
 #include "transport/broadcast.h"
 
 #include <stdio.h>
@@ -30,15 +31,14 @@ static struct weft_conn *outlet_conn(const struct weft_outlet *outlet)
 static void outlet_send(struct weft_outlet *outlet, struct weft_slice message,
                         enum weft_rpc_lane lane)
 {
-    struct weft_conn *conn = outlet_conn(outlet);
     (void)lane; /* One message is encoded and queued at a time: nothing waits that it could pass. */
-    ignore(weft__transport_send(&conn->transport, weft__conn_opcode(conn), message));
+    weft__conn_send(outlet_conn(outlet), message);
 }
 
 static void outlet_send_frames(struct weft_outlet *outlet, struct weft_slice frames,
                                struct weft_buf *owner, size_t count)
 {
-    ignore(weft__transport_send_frames(&outlet_conn(outlet)->transport, frames, owner, count));
+    weft__conn_send_frames(outlet_conn(outlet), frames, owner, count);
 }
 
 static size_t outlet_unsent(const struct weft_outlet *outlet)
@@ -68,7 +68,27 @@ void weft__conn_close(struct weft_conn *conn, unsigned code, const char *reason)
         weft__transport_abort(&conn->transport, WEFT_ERR_TIMEOUT);
         return;
     }
-    weft__transport_close(&conn->transport, code, weft__slice_str(reason));
+    if (conn->tunnel)
+        weft__tunnel_close(conn->tunnel, code, weft__slice_str(reason));
+    else
+        weft__transport_close(&conn->transport, code, weft__slice_str(reason));
+}
+
+void weft__conn_send(struct weft_conn *conn, struct weft_slice message)
+{
+    if (conn->tunnel)
+        weft__tunnel_send(conn->tunnel, message);
+    else
+        ignore(weft__transport_send(&conn->transport, weft__conn_opcode(conn), message));
+}
+
+void weft__conn_send_frames(struct weft_conn *conn, struct weft_slice frames,
+                            struct weft_buf *owner, size_t count)
+{
+    if (conn->tunnel)
+        weft__tunnel_send_frames(conn->tunnel, frames);
+    else
+        ignore(weft__transport_send_frames(&conn->transport, frames, owner, count));
 }
 
 enum weft_ws_opcode weft__conn_opcode(const struct weft_conn *conn)
@@ -118,7 +138,7 @@ static void on_body(struct weft_transport *transport, struct weft_slice body, in
     weft__http_rpc_body(conn_of(transport), body, status);
 }
 
-static void on_open(struct weft_transport *transport)
+void weft__conn_join(struct weft_conn *conn, enum weft_topic_variant variant)
 {
     static const struct weft_outlet_ops ops = {
         .send = outlet_send,
@@ -128,14 +148,18 @@ static void on_open(struct weft_transport *transport)
         .close = outlet_close,
         .address = outlet_address,
     };
-    struct weft_conn *conn = conn_of(transport);
     conn->outlet.ops = &ops;
-    conn->outlet.variant = weft__transport_topic_variant(transport);
+    conn->outlet.variant = variant;
     if (weft__sessions_open(conn->worker, &conn->outlet)) {
-        weft__transport_abort(transport, WEFT_ERR_NOMEM);
+        weft__transport_abort(&conn->transport, WEFT_ERR_NOMEM);
         return;
     }
     weft__drain_joined(conn);
+}
+
+static void on_open(struct weft_transport *transport)
+{
+    weft__conn_join(conn_of(transport), weft__transport_topic_variant(transport));
 }
 
 /* The session asked for is another worker's, which gets the greeting and all that follows. */
@@ -148,10 +172,8 @@ static void serve_elsewhere(struct weft_conn *conn, struct weft_slice greeting)
         weft__drain_joined(conn);
 }
 
-static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
-                       struct weft_slice data)
+void weft__conn_receive(struct weft_conn *conn, enum weft_ws_opcode opcode, struct weft_slice data)
 {
-    struct weft_conn *conn = conn_of(transport);
     struct weft_server_session *before = conn->outlet.session;
     if (conn->link) {
         weft__link_receive(conn->link, opcode, data);
@@ -166,6 +188,12 @@ static void on_message(struct weft_transport *transport, enum weft_ws_opcode opc
         weft__drain_joined(conn);
 }
 
+static void on_message(struct weft_transport *transport, enum weft_ws_opcode opcode,
+                       struct weft_slice data)
+{
+    weft__conn_receive(conn_of(transport), opcode, data);
+}
+
 static void on_drain(struct weft_transport *transport)
 {
     struct weft_conn *conn = conn_of(transport);
@@ -177,14 +205,18 @@ static void on_drain(struct weft_transport *transport)
         weft__http_rpc_drained(conn);
 }
 
-static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
+static void lost(struct weft_conn *conn, unsigned code)
 {
-    struct weft_conn *conn = conn_of(transport);
-    (void)reason;
     if (conn->link)
         weft__link_lost(conn->link, code);
     conn->link = NULL;
     weft__sessions_lost(&conn->outlet, code);
+}
+
+static void on_end(struct weft_transport *transport, unsigned code, struct weft_slice reason)
+{
+    (void)reason;
+    lost(conn_of(transport), code);
 }
 
 static void on_closed(struct weft_transport *transport)
@@ -192,6 +224,12 @@ static void on_closed(struct weft_transport *transport)
     struct weft_conn *conn = conn_of(transport);
     struct weft_worker *worker = conn->worker;
     struct weft_limits_address *address = conn->address;
+    if (conn->tunnel) {
+        lost(conn, WEFT_WS_CLOSE_ABNORMAL);
+        weft__tunnel_free(conn->tunnel);
+    }
+    if (conn->post)
+        weft__tunnel_post_left(conn->post);
     WEFT_ASSERT(!weft__conn_joined(conn));
     weft__http_rpc_done(conn);
     weft__buf_unref(conn->origin);

@@ -4,6 +4,7 @@
  *
  *   transport ─ on_request ─► http_routes.h: a page, a probe, or an upgrade ─► session
  *                         └─► http_rpc.h: a call ─► a peer of its own
+ *                         └─► tunnel.h: messages without a WebSocket ─► session
  *             ─ on_message ─► sessions.h: session ─► rpc ─► hub
  *                         └─► link.h, when the session is another worker's
  *             ◄── outlet ──── session
@@ -17,6 +18,8 @@
 #include "server/worker.h"
 
 struct weft_http_calls;
+struct weft_tunnel;
+struct weft_tunnel_post;
 
 struct weft_conn {
     struct weft_transport transport;
@@ -26,6 +29,8 @@ struct weft_conn {
     struct weft_limits_address *address; /* what it counts for; NULL: nothing */
     struct weft_address *peer;           /* what a PROXY header said; NULL: ask the socket */
     struct weft_http_calls *calls;       /* over plain HTTP; NULL: there was none (http_rpc.h) */
+    struct weft_tunnel *tunnel;          /* its session speaks through; NULL: a WebSocket */
+    struct weft_tunnel_post *post;       /* request for a tunnel, on its way; NULL: none */
     struct weft_buf *origin;             /* of the request, when its pages may call; or NULL */
     struct weft_list node;               /* of the worker's drain */
     uint64_t accepted_ns;
@@ -42,6 +47,18 @@ static inline bool weft__conn_joined(const struct weft_conn *conn)
 
 /* The kind of its messages. */
 enum weft_ws_opcode weft__conn_opcode(const struct weft_conn *conn);
+
+/* It can carry messages from now on: it gets a session, and takes frames of |variant|. */
+void weft__conn_join(struct weft_conn *conn, enum weft_topic_variant variant);
+
+/* A message came. */
+void weft__conn_receive(struct weft_conn *conn, enum weft_ws_opcode opcode, struct weft_slice data);
+
+/* Sends a message, or |count| whole frames, which |owner| keeps alive. What fails ends the
+ * connection. */
+void weft__conn_send(struct weft_conn *conn, struct weft_slice message);
+void weft__conn_send_frames(struct weft_conn *conn, struct weft_slice frames,
+                            struct weft_buf *owner, size_t count);
 
 /* Closes it with |code|, without a word for WEFT_WS_CLOSE_ABNORMAL. */
 void weft__conn_close(struct weft_conn *conn, unsigned code, const char *reason);

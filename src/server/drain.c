@@ -96,8 +96,7 @@ static bool wait_for(struct weft_conn *conn, uint64_t now_ns)
     if (conn->outlet.session)
         drain->cut_off += weft__rpc_peer_cut_off(peer_of(conn));
     conn->leaving = true;
-    weft__transport_close(&conn->transport, WEFT_WS_CLOSE_GOING_AWAY,
-                          WEFT_SLICE_LIT("shutting down"));
+    weft__conn_close(conn, WEFT_WS_CLOSE_GOING_AWAY, "shutting down");
     return false;
 }
 

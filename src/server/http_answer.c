@@ -69,7 +69,8 @@ static void write_origin(struct weft_bytes *out, const struct weft_http_answer *
     weft__http1_write_header_str(out, "Access-Control-Allow-Methods", answer->preflight);
     weft__http1_write_header_str(out, "Access-Control-Allow-Headers",
                                  "Content-Type, Weft-Timeout-Ms, Connect-Timeout-Ms, "
-                                 "Idempotency-Key, traceparent, Last-Event-ID");
+                                 "Idempotency-Key, traceparent, Last-Event-ID, Weft-Connection, "
+                                 "Weft-Sequence");
     weft__http1_write_header_str(out, "Access-Control-Max-Age", "600");
 }
 

@@ -117,14 +117,14 @@ static struct weft_slice next_part(struct weft_slice *rest)
     return trim(part);
 }
 
-bool weft__http_call_is_json(const struct weft_http1_head *head)
+bool weft__http_call_is(const struct weft_http1_head *head, const char *wanted)
 {
     struct weft_slice type, coding;
     if (!only_value(head, "Content-Type", &type) || !only_value(head, "Content-Encoding", &coding))
         return false;
     if (coding.len && !weft__http1_equal_nocase(coding, WEFT_SLICE_LIT("identity")))
         return false;
-    if (!weft__http1_equal_nocase(next_part(&type), WEFT_SLICE_LIT("application/json")))
+    if (!weft__http1_equal_nocase(next_part(&type), weft__slice_str(wanted)))
         return false;
     while (type.len) {
         struct weft_slice parameter = next_part(&type);

@@ -36,8 +36,9 @@ const char *weft__http_call_meta(struct weft_http_call *call, const struct weft_
 bool weft__http_call_origin(const struct weft_origin_policy *policy,
                             const struct weft_http1_head *head);
 
-/* Whether the body is JSON as it stands: Content-Type is application/json, UTF-8 if it names a
- * charset, and there is no Content-Encoding. Pages cannot send that across sites unasked. */
-bool weft__http_call_is_json(const struct weft_http1_head *head);
+/* Whether the body is |wanted|, "application/json" or the like, as it stands: that is the
+ * Content-Type, UTF-8 if it names a charset, and there is no Content-Encoding. Pages cannot send
+ * that across sites unasked. */
+bool weft__http_call_is(const struct weft_http1_head *head, const char *wanted);
 
 #endif

@@ -3,9 +3,11 @@
 #include "server/http_rpc.h"
 
 #include "rpc/http.h"
+#include "rpc/jsonrpc.h"
 #include "server/http_call.h"
 #include "server/http_send.h"
 #include "server/sse.h"
+#include "server/tunnel.h"
 
 /* The ways to call, each with a peer of its own. */
 enum http_way {
@@ -13,6 +15,7 @@ enum http_way {
     HTTP_JSONRPC,             /* POST /rpc */
     HTTP_POSTS,               /* how many of these there are */
     HTTP_STREAM = HTTP_POSTS, /* /sse/<method> */
+    HTTP_TUNNEL,              /* /sse */
 };
 
 struct weft_http_calls {
@@ -22,6 +25,7 @@ struct weft_http_calls {
     struct weft_sse sse;
     enum http_way way; /* of the request being read or answered */
     struct weft_http_call call;
+    struct weft_tunnel_target target; /* of the way HTTP_TUNNEL */
 };
 
 /* Why a request is not served. */
@@ -63,6 +67,17 @@ static const struct refusal refuse_slow =
     REFUSAL(408, WEFT_STATUS_DEADLINE_EXCEEDED, "weft.http.slow", "the body took too long");
 static const struct refusal refuse_malformed =
     REFUSAL(400, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.chunks", "the body is malformed");
+
+static const struct refusal refuse_lines =
+    REFUSAL(415, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.media_type",
+            "the body has to be application/x-ndjson, in UTF-8, without a Content-Encoding");
+static const struct refusal refuse_target =
+    REFUSAL(400, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.header",
+            "Weft-Connection and Weft-Sequence are needed");
+static const struct refusal refuse_unknown = REFUSAL(
+    404, WEFT_STATUS_NOT_FOUND, "weft.http.connection", "there is no such connection any more");
+static const struct refusal refuse_ahead =
+    REFUSAL(409, WEFT_STATUS_ABORTED, "weft.http.sequence", "a request before this one is missing");
 
 #undef REFUSAL
 
@@ -263,12 +278,31 @@ static void call(struct weft_http_calls *calls, struct weft_slice body)
                         NULL);
 }
 
+static void posted(struct weft_conn *conn, enum weft_tunnel_fault fault)
+{
+    if (fault == WEFT_TUNNEL_FINE)
+        weft__http_send(conn, &(struct weft_http_answer){.status = 204}, weft__slice(NULL, 0),
+                        NULL);
+    else
+        refuse(conn, fault == WEFT_TUNNEL_AHEAD ? &refuse_ahead : &refuse_unknown);
+}
+
+/* Messages for a tunnel, which go on while the server drains. */
+static void post(struct weft_http_calls *calls, struct weft_slice body)
+{
+    int err = weft__tunnel_post(calls->conn, &calls->target, body, posted);
+    if (err)
+        refuse(calls->conn, err == WEFT_ERR_NOT_FOUND ? &refuse_unknown : &refuse_memory);
+}
+
 void weft__http_rpc_body(struct weft_conn *conn, struct weft_slice body, int status)
 {
     if (status)
         refuse(conn, status == 413   ? &refuse_large
                      : status == 408 ? &refuse_slow
                                      : &refuse_malformed);
+    else if (conn->calls->way == HTTP_TUNNEL)
+        post(conn->calls, body);
     else if (conn->worker->draining)
         refuse(conn, &refuse_draining);
     else
@@ -286,14 +320,14 @@ static bool begins_with(struct weft_slice text, const char *start)
 bool weft__http_rpc_has(struct weft_slice path)
 {
     return weft__slice_eq_str(path, "/rpc") || begins_with(path, "/rpc/") ||
-           begins_with(path, "/sse/");
+           weft__slice_eq_str(path, "/sse") || begins_with(path, "/sse/");
 }
 
 /* Why the connection may not call at all; NULL when it may. */
 static const struct refusal *judge(struct weft_conn *conn, const struct weft_http1_head *head)
 {
     struct weft_worker *worker = conn->worker;
-    if (weft__slice_eq_str(head->method, "POST") && !weft__http_call_is_json(head))
+    if (weft__slice_eq_str(head->method, "POST") && !weft__http_call_is(head, "application/json"))
         return &refuse_type;
     if (worker->draining)
         return &refuse_draining;
@@ -401,12 +435,52 @@ static void route_call(struct weft_conn *conn, const struct weft_http1_head *hea
         receive_body(conn);
 }
 
+/* GET /sse: an answer that carries messages. */
+static void route_tunnel(struct weft_conn *conn, const struct weft_http1_head *head)
+{
+    const struct refusal *refusal = judge(conn, head);
+    if (refusal) {
+        refuse(conn, refusal);
+    } else if (weft__http1_find(head, "Last-Event-ID")) {
+        /* An EventSource asks again by itself, and cannot say who it was. */
+        weft__http_send(conn, &(struct weft_http_answer){.status = 204}, weft__slice(NULL, 0),
+                        NULL);
+    } else {
+        conn->outlet.wire = &weft__rpc_wire_json;
+        if (weft__tunnel_open(conn))
+            refuse(conn, &refuse_memory);
+    }
+}
+
+/* POST /sse: messages for such an answer. They are taken whatever the memory: they may free some.
+ */
+static void route_post(struct weft_conn *conn, const struct weft_http1_head *head)
+{
+    struct weft_tunnel_target target;
+    if (!weft__http_call_is(head, "application/x-ndjson")) {
+        refuse(conn, &refuse_lines);
+        return;
+    }
+    if (!weft__tunnel_read_target(head, &target)) {
+        refuse(conn, &refuse_target);
+        return;
+    }
+    struct weft_http_calls *calls = calls_of(conn);
+    if (!calls) {
+        refuse(conn, &refuse_memory);
+        return;
+    }
+    calls->way = HTTP_TUNNEL;
+    calls->target = target;
+    receive_body(conn);
+}
+
 /* The way that |path| asks for, and the name in it. */
 static enum http_way way_of(struct weft_slice path, struct weft_slice *ret_name)
 {
     enum { PREFIX_LEN = sizeof("/rpc/") - 1 };
     if (path.len < PREFIX_LEN)
-        return HTTP_JSONRPC;
+        return begins_with(path, "/sse") ? HTTP_TUNNEL : HTTP_JSONRPC;
     *ret_name = weft__slice(path.ptr + PREFIX_LEN, path.len - PREFIX_LEN);
     return begins_with(path, "/sse/") ? HTTP_STREAM : HTTP_PLAIN;
 }
@@ -416,8 +490,9 @@ void weft__http_rpc_route(struct weft_conn *conn, const struct weft_http1_head *
 {
     struct weft_slice name = {0};
     enum http_way way = way_of(path, &name);
-    bool get = way == HTTP_STREAM && weft__slice_eq_str(head->method, "GET");
-    const char *verbs = way == HTTP_STREAM ? "GET, POST" : "POST";
+    bool gets = way == HTTP_STREAM || way == HTTP_TUNNEL;
+    bool get = gets && weft__slice_eq_str(head->method, "GET");
+    const char *verbs = gets ? "GET, POST" : "POST";
     if (!weft__http_call_origin(&conn->worker->server->origins, head))
         refuse(conn, &refuse_origin);
     else if (!note_origin(conn, head))
@@ -427,6 +502,10 @@ void weft__http_rpc_route(struct weft_conn *conn, const struct weft_http1_head *
                         weft__slice(NULL, 0), NULL);
     else if (!get && !weft__slice_eq_str(head->method, "POST"))
         weft__http_send_failure(conn, 405, &refuse_verb.failure, verbs);
+    else if (way == HTTP_TUNNEL && get)
+        route_tunnel(conn, head);
+    else if (way == HTTP_TUNNEL)
+        route_post(conn, head);
     else
         route_call(conn, head, way, name, query);
 }

@@ -20,6 +20,7 @@
     X(REFUSED, "weft_handshakes_refused_total", "counter", "Upgrades refused: host, origin, form") \
     X(HTTP, "weft_http_requests_total", "counter", "Plain HTTP requests answered")                 \
     X(SSE_STREAMS, "weft_sse_streams", "gauge", "Open streams of server-sent events")              \
+    X(TUNNELS, "weft_tunnels", "gauge", "Connections without a WebSocket")                         \
     X(MESSAGES_IN, "weft_messages_received_total", "counter", "WebSocket messages received")       \
     X(MESSAGES_OUT, "weft_messages_sent_total", "counter", "WebSocket messages sent")              \
     X(BYTES_IN, "weft_received_bytes_total", "counter", "Bytes received")                          \

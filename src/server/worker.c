@@ -9,6 +9,7 @@
 #include "server/conn.h"
 #include "server/http_answer.h"
 #include "server/link.h"
+#include "server/tunnel.h"
 #include "transport/broadcast.h"
 
 #include <limits.h>
@@ -85,6 +86,7 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_ACCEPT_PAUSES, worker->admission.pauses);
     weft__metrics_set(m, WEFT_METRIC_MEMORY_LEVEL, worker->memory);
     weft__metrics_set(m, WEFT_METRIC_SSE_STREAMS, worker->sse_streams);
+    weft__metrics_set(m, WEFT_METRIC_TUNNELS, worker->tunnels.count);
     for (size_t i = 0; i < WEFT_METRICS_ANSWERS; i++)
         weft__metrics_set_answers(m, i, worker->answers[i]);
     for (size_t i = 0; i < WEFT_LIMIT_COUNT; i++)
@@ -104,8 +106,8 @@ static void end_of_tick(struct weft_loop_hook *hook)
     if (worker->draining)
         atomic_store(&worker->quiet,
                      worker->transports.stats.count == 0 && worker->near_links == 0 &&
-                         weft__list_empty(&worker->far_links) && !weft__hub_busy(worker->hub) &&
-                         worker->provide.pending == 0);
+                         worker->tunnel_posts == 0 && weft__list_empty(&worker->far_links) &&
+                         !weft__hub_busy(worker->hub) && worker->provide.pending == 0);
 }
 
 /* While /readyz sends everybody away, nobody may write, which alone shows that the disk is well
@@ -350,6 +352,7 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     worker->exec = (struct weft_exec){exec_post, worker};
     weft__notices_init(&worker->notices, &server->log);
     weft__sessions_init(worker);
+    weft__tunnels_init(worker);
     weft__list_init(&worker->far_links);
     weft__admission_init(worker);
     weft__pressure_init(worker);
@@ -396,6 +399,7 @@ void weft__worker_free(struct weft_worker *worker)
     if (!worker)
         return;
     weft__sessions_done(worker);
+    weft__tunnels_done(worker);
     weft__hub_free(worker->hub);
     if (worker->loop) {
         weft__loop_timer_stop(worker->loop, &worker->second);

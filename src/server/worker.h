@@ -59,6 +59,8 @@ struct weft_worker {
     struct weft_sessions sessions;
     struct weft_list far_links;    /* struct weft_link of sessions here; see link.h */
     size_t near_links;             /* of connections here */
+    struct weft_map tunnels;       /* struct weft_tunnel, by name */
+    size_t tunnel_posts;           /* requests for tunnels that are with their workers */
     enum weft_memory_level memory; /* of the server, as this worker sees it */
     struct weft_task drain_task;
     struct weft_task hang_up_task;

@@ -173,7 +173,7 @@ static void what_is_no_stream_is_refused(void **state)
     expect_refused("/sse/nope", "", 404, "unimplemented");
     expect_refused("/sse/$/hello", "", 404, "unimplemented");
     expect_refused("/sse/demo.count?params=%5", "", 400, "weft.http.query");
-    expect_refused("/sse", "", 404, "not found");
+    expect_refused("/sses", "", 404, "not found"); /* /sse is for messages */
     struct test_http_client *http = test_http_open(world->url);
     assert_true(test_http_print(http, "HEAD /sse/demo.count HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     int status = test_http_answer(http);

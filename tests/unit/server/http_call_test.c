@@ -21,7 +21,7 @@ static void parse(const char *headers)
 static bool is_json(const char *headers)
 {
     parse(headers);
-    return weft__http_call_is_json(&head);
+    return weft__http_call_is(&head, "application/json");
 }
 
 static bool comes_from(const char *headers)
