@@ -54,6 +54,7 @@ missing_packages()
             ;;
         c-tests)
             has_module cmocka || echo libcmocka-dev
+            has_command protoc || echo protobuf-compiler
             ;;
         browser)
             has_command chromium || echo chromium
