@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The client against the real server: everything here crosses a socket. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { WebSocket } from "ws";
 import { WeftClient } from "./client.js";
 import type { Replica } from "./doc/replica.js";
+import { test, wireName, wireUnderTest } from "./testing/over-wires.js";
 import { RealServer, until } from "./testing/real-server.js";
 import { Rng, runSeed } from "./testing/random.js";
 import { replaceText, splitsPair, text, type TextOp } from "./text/index.js";
@@ -22,12 +23,14 @@ after(async () => {
 });
 
 function connect(): WeftClient {
-  const client = new WeftClient({ url: server.url });
+  const client = new WeftClient({ url: server.url, wire: wireName() });
   clients.push(client);
   return client;
 }
 
-const open = (doc: string): Promise<Replica<string, TextOp>> => connect().open(doc, text).ready();
+/** Each wire has documents of its own. */
+const named = (doc: string): string => `${doc} ${wireName()}`;
+const open = (doc: string): Promise<Replica<string, TextOp>> => connect().open(named(doc), text).ready();
 
 function type(replica: Replica<string, TextOp>, at: number, insert: string): void {
   replica.edit(replaceText(replica.value, at, at, insert));
@@ -143,9 +146,10 @@ test("a client that is killed is gone within a second", async () => {
       socket = this;
     }
   }
-  const client = new WeftClient({ url: server.url, WebSocket: Remembered as never });
+  const client = new WeftClient({ url: server.url, wire: wireName(), WebSocket: Remembered as never });
   clients.push(client);
-  const a = await client.open("killed", text).ready();
+  const a = await client.open(named("killed"), text).ready();
+  assert.equal(socket?.protocol, wireUnderTest().subprotocol);
   const b = await open("killed");
   a.setPresence({ selections: [], name: "Ann", color: "#123456", status: "" });
   await until(() => b.participants.size === 1);
@@ -193,7 +197,7 @@ test("a document stays as it was over a restart, and so does one's own numbering
 
 test("no call fails over a drain and a restart, and nobody counts it as a failure", async () => {
   const client = connect();
-  const replica = await client.open("drained", text).ready();
+  const replica = await client.open(named("drained"), text).ready();
   const tries: number[] = [];
   client.on("status", (status) => status.kind === "waiting" && tries.push(status.tries));
   const slow = client.call("demo.sleep", [600]);

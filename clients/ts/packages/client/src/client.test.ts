@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test as testOnce } from "node:test";
 import { WeftClient } from "./client.js";
 import { WeftError } from "./errors.js";
+import { binaryWire } from "./protocol/binary.js";
 import { FakeClock, settle } from "./testing/fake-clock.js";
 import { ScriptedNetwork } from "./testing/scripted.js";
+import { test } from "./testing/over-wires.js";
 import { text } from "./text/index.js";
 
 function world(random = 0.999) {
@@ -16,7 +18,7 @@ function world(random = 0.999) {
 
 test("the greeting comes first and names versions, features and application", () => {
   const { network, client } = world();
-  network.link.handlers.onOpen();
+  network.link.open();
   assert.deepEqual(network.link.sent, [
     {
       jsonrpc: "2.0",
@@ -115,7 +117,7 @@ test("a ping of the server's is answered at once", () => {
 
 test("no answer to the greeting, or nonsense, leads to another try", async () => {
   const { clock, network, client } = world();
-  network.link.handlers.onOpen();
+  network.link.open();
   await clock.advance(10_000);
   assert.equal(client.status.kind, "waiting");
   await clock.advance(200);
@@ -128,7 +130,7 @@ test("no answer to the greeting, or nonsense, leads to another try", async () =>
 test("a refusal for good ends the client, with its calls", async () => {
   const { network, client } = world();
   const call = client.call("x");
-  network.link.handlers.onOpen();
+  network.link.open();
   network.link.say({ id: 0, error: { code: -32016, message: "who?", data: { code: "unauthenticated" } } });
   assert.equal(client.status.kind, "closed");
   await assert.rejects(call, { code: "unauthenticated" });
@@ -311,19 +313,30 @@ test("calls of the server's are answered, unknown ones refused, batches too", as
   client.serve("fail", () => Promise.reject(new WeftError("not_found", "nothing")));
   const heard: unknown[] = [];
   client.onNotification("news", (params) => heard.push(params));
-  network.link.handlers.onMessage(
-    JSON.stringify([
-      { jsonrpc: "2.0", id: "$s1", method: "add", params: [1, 2] },
-      { jsonrpc: "2.0", id: "$s2", method: "fail" },
-      { jsonrpc: "2.0", id: "$s3", method: "none" },
-      { jsonrpc: "2.0", method: "news", params: { x: 1 } },
-    ]),
-  );
+  network.link.sayTogether([
+    { jsonrpc: "2.0", id: "$s1", method: "add", params: [1, 2] },
+    { jsonrpc: "2.0", id: "$s2", method: "fail" },
+    { jsonrpc: "2.0", id: "$s3", method: "none" },
+    { jsonrpc: "2.0", method: "news", params: { x: 1 } },
+  ]);
   await settle();
   const answers = network.link.sent.filter(({ id }) => typeof id === "string");
   const byId = Object.fromEntries(answers.map((answer) => [answer["id"], answer["result"] ?? (answer["error"] as { code: number }).code]));
   assert.deepEqual(byId, { $s1: 3, $s2: -32005, $s3: -32601 });
   assert.deepEqual(heard, [{ x: 1 }]);
+});
+
+// On the text wire a call cannot be told from the message that holds it.
+testOnce("a call that cannot be read is answered so, and the connection goes on (weft.v1.pb)", () => {
+  const network = new ScriptedNetwork();
+  network.wire = binaryWire;
+  const client = new WeftClient({ url: "", transport: network.transport, clock: new FakeClock() });
+  network.link.greet();
+  network.link.handlers.onMessage(Uint8Array.of(0x0c, 0x08, 2, 0x10, 8, 0x2a, 1, 0x5b, 0x32, 3, 0x12, 1, 0x6d));
+  const answer = network.link.sent.at(-1) as { id: unknown; error: { code: number } };
+  assert.deepEqual([answer.id, answer.error.code], ["$s1", -32602]);
+  assert.equal(client.status.kind, "open");
+  client.close();
 });
 
 test("closing ends everything, and nothing is tried again", async () => {

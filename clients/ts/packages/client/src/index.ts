@@ -15,6 +15,8 @@ export type { Author, PresenceState, Selection } from "./doc/wire.js";
 export { WeftError } from "./errors.js";
 export type { Executed, WeftErrorCode, WeftErrorDetails } from "./errors.js";
 export type { OtType, Side } from "./ot/type.js";
+export type { Message } from "./protocol/frame.js";
+export type { WireName } from "./protocol/wires.js";
 export type { WebSocketConstructor, WebSocketLike } from "./platform/platform.js";
 export type { Transport, TransportFactory, TransportHandlers } from "./transport/transport.js";
 export type { Clock, Timer } from "./util/clock.js";

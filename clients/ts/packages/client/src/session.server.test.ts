@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Calls and streams against the real server through a network that cuts connections. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { WeftClient } from "./client.js";
 import { CutProxy } from "./testing/cut-proxy.js";
+import { test, wireName } from "./testing/over-wires.js";
 import { RealServer } from "./testing/real-server.js";
 import { Rng, runSeed } from "./testing/random.js";
 
@@ -21,7 +22,7 @@ test("nothing is lost or doubled through a network that cuts", async () => {
   const rng = new Rng(seed);
   const random = (): number => rng.next();
   const proxy = await CutProxy.start(portOf(server.url), { cutBytes: 8000, chunkBytes: 500, random });
-  const client = new WeftClient({ url: `ws://127.0.0.1:${proxy.port}/ws`, random: () => 0.01 });
+  const client = new WeftClient({ url: `ws://127.0.0.1:${proxy.port}/ws`, wire: wireName(), random: () => 0.01 });
   let resumed = 0;
   client.on("status", (status) => {
     if (status.kind === "open" && status.info.resumed) resumed++;
@@ -50,7 +51,7 @@ test("nothing is lost or doubled through a network that cuts", async () => {
 });
 
 test("a server that was restarted knows no session, and calls are made anew", async () => {
-  const client = new WeftClient({ url: server.url, random: () => 0.01 });
+  const client = new WeftClient({ url: server.url, wire: wireName(), random: () => 0.01 });
   assert.equal(await client.call("sum", [1, 2]), 3);
   const lost = assert.rejects(client.call("demo.sleep", [20_000]), { code: "unavailable" });
   await server.kill();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Calls in flight on one connection: each is settled exactly once. */
 import { WeftError } from "../errors.js";
-import type { IncomingAnswer } from "../protocol/jsonrpc.js";
-import { isObject, writeCall, writeNotification } from "../protocol/jsonrpc.js";
+import type { IncomingAnswer, IncomingRequest } from "../protocol/frame.js";
+import { isObject, newCall, newNotification } from "../protocol/frame.js";
 import type { Clock, Timer } from "../util/clock.js";
 import type { Sender, StreamSink, StreamWindow } from "./stream.js";
 
@@ -45,7 +45,8 @@ export interface PendingCall {
   settle(outcome: { result: unknown } | { error: WeftError }): void;
 }
 
-const utf8 = new TextEncoder();
+/** Ids go round where both wires can say them. */
+const idMax = 0x7fff_ffff;
 
 /** The reason of a server that stops, in an error that says so: the call was not executed. */
 const draining = "weft.draining";
@@ -144,7 +145,7 @@ export class CallTable {
   /** What is lost with a connection: credit and cancellations. */
   #sayAgain(send: Sender): void {
     for (const call of this.#sent.values()) call.stream?.resumed();
-    for (const id of this.#canceled) send.control(writeNotification("$/cancel", { id }));
+    for (const id of this.#canceled) send.control(newNotification("$/cancel", { id }));
   }
 
   /**
@@ -221,39 +222,46 @@ export class CallTable {
     });
   }
 
-  /**
-   * A notification about a stream arrived; false when it is about something else.
-   * @param text the message it came in
-   */
-  streamed(method: string, params: unknown, text: string): boolean {
+  /** A notification about a stream arrived; false when it is about something else. */
+  streamed({ method, params, bytes }: IncomingRequest): boolean {
     if (method !== "$/item" && method !== "$/credit" && method !== "$/end") return false;
     if (!isObject(params) || typeof params["id"] !== "number") return true;
     const stream = this.#sent.get(params["id"])?.stream;
     const { items_total: items, bytes_total: total } = params;
-    if (method === "$/item") stream?.item(params["value"], utf8.encode(text).length);
+    if (method === "$/item") stream?.item(params["value"], bytes);
     else if (typeof items === "number" && typeof total === "number") stream?.granted(items, total);
     return true;
   }
 
+  /** An id comes again after 2^31 calls, unless it is still in use. */
+  #takeId(): number {
+    let id: number;
+    do {
+      id = this.#nextId;
+      this.#nextId = id === idMax ? 1 : id + 1;
+    } while (this.#sent.has(id) || this.#canceled.has(id));
+    return id;
+  }
+
   #transmit(call: PendingCall, send: Sender): void {
-    call.id = this.#nextId++;
+    call.id = this.#takeId();
     this.#sent.set(call.id, call);
     const left = call.deadline - this.#clock.now();
     const limit = left === Infinity ? {} : { timeout_ms: Math.max(1, Math.round(left)) };
     const meta = call.idem === undefined ? limit : { ...limit, idem: call.idem };
     const any = Object.keys(meta).length > 0;
-    send.data(writeCall(call.id, call.method, call.params, any ? meta : undefined));
+    send.data(newCall(call.id, call.method, call.params, any ? meta : undefined));
     call.stream?.opened(call.id, this.#window, send);
   }
 
-  /** Settles a call without an answer. Its id is never used again, so a late answer is ignored. */
+  /** Settles a call without an answer. Its id is not used before the answer came, so that one is ignored. */
   #giveUp(call: PendingCall, code: "canceled" | "deadline_exceeded", message: string): void {
     const sent = call.id !== null && this.#sent.delete(call.id);
     this.#waiting.delete(call);
     this.#stranded.delete(call);
     if (sent && call.id !== null) {
       this.#canceled.add(call.id);
-      this.#send?.control(writeNotification("$/cancel", { id: call.id }));
+      this.#send?.control(newNotification("$/cancel", { id: call.id }));
     }
     call.settle({ error: new WeftError(code, message, { executed: sent ? "unknown" : "no" }) });
   }

@@ -12,11 +12,12 @@
  * Only this file decides when to connect; what is sent and received is the client's business.
  */
 import { WeftError } from "../errors.js";
-import type { IncomingAnswer } from "../protocol/jsonrpc.js";
-import { isObject, readMessages, writeCall, writeNotification } from "../protocol/jsonrpc.js";
-import type { Incoming } from "../protocol/jsonrpc.js";
+import type { Incoming, IncomingAnswer, IncomingRequest, Message, Outgoing, Wire } from "../protocol/frame.js";
+import { isObject, newCall, newNotification } from "../protocol/frame.js";
+import { wireOf } from "../protocol/wires.js";
 import type { Transport, TransportFactory } from "../transport/transport.js";
 import { Session } from "./session.js";
+import { closeError, isFinal, unavailable } from "./failures.js";
 import { backoffMs } from "../util/backoff.js";
 import type { Clock, Timer } from "../util/clock.js";
 import { Liveness, presencePingMs } from "./liveness.js";
@@ -31,8 +32,8 @@ export interface ConnectionHost {
   leaving(): void;
   /** The server does not know the session any more: what was under way is lost. Then it is open. */
   sessionLost(reason: string): void;
-  /** A message other than the greeting's answer arrived, in `text`. */
-  received(message: Incoming, text: string): void;
+  /** Something other than the greeting's answer arrived. */
+  received(frame: IncomingRequest | IncomingAnswer): void;
 }
 
 /** What a connection is made of. */
@@ -50,8 +51,6 @@ export interface ConnectionOptions {
 const helloMs = 10_000;
 /** A connection that lived this long, in milliseconds, ends a series of failures. */
 const stableMs = 5000;
-/** Refusals after which trying again is pointless. */
-const final = new Set(["unauthenticated", "permission_denied", "unimplemented", "failed_precondition"]);
 /** The longest delay that a server may ask for, in milliseconds. */
 const goawayMaxMs = 300_000;
 /** The greeting's id; calls count from 1. */
@@ -59,14 +58,14 @@ const helloId = 0;
 /** The close code by which a server says that another connection has our session. */
 const fencedCode = 4001;
 
-const utf8 = new TextEncoder();
-
 /** Connects, greets, notices cuts and connects again. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #host: ConnectionHost;
   #status: ConnectionStatus = { kind: "connecting", tries: 0 };
   #transport: Transport | null = null;
+  /** What this connection speaks, or the last one spoke. */
+  #wire: Wire = wireOf(undefined);
   #liveness: Liveness | null = null;
   #timer: Timer | null = null;
   #tries = 0;
@@ -93,14 +92,19 @@ export class Connection {
   }
 
   /** Sends data when open; a session keeps it for the next connection otherwise. */
-  send(text: string): void {
-    const numbered = this.#session?.number(text) ?? text;
-    if (this.#status.kind === "open") this.#transport?.send(numbered);
+  send(frame: Outgoing): void {
+    if (this.#session === null) return this.control(frame);
+    const message = this.#session.number(frame);
+    if (this.#status.kind === "open") this.#transport?.send(message);
   }
 
   /** Sends when open what can be said again: credit, cancellations, acknowledgements. */
-  control(text: string): void {
-    if (this.#status.kind === "open") this.#transport?.send(text);
+  control(frame: Outgoing): void {
+    if (this.#status.kind === "open") this.#say(frame);
+  }
+
+  #say(frame: Outgoing): void {
+    this.#transport?.send(this.#wire.encode(frame));
   }
 
   /** Tries at once when waiting for the next attempt. */
@@ -133,8 +137,11 @@ export class Connection {
     this.#setStatus({ kind: "connecting", tries: this.#tries });
     const { transport, clock } = this.#options;
     const current = transport({
-      onOpen: () => current.send(writeCall(helloId, "$/hello", this.#hello())),
-      onMessage: (text) => this.#message(text),
+      onOpen: (subprotocol) => {
+        this.#wire = wireOf(subprotocol);
+        this.#say(newCall(helloId, "$/hello", this.#hello()));
+      },
+      onMessage: (message) => this.#message(message),
       onClose: (code, reason) => {
         if (this.#transport !== current) return;
         if (code === fencedCode) this.#endSession();
@@ -151,7 +158,7 @@ export class Connection {
     return {
       ...hello,
       features: resume ? ["resume"] : [],
-      ...(session !== null && { resume: { token: session.token, seen: session.seen } }),
+      ...(session?.wire === this.#wire && { resume: { token: session.token, seen: session.seen } }),
     };
   }
 
@@ -161,33 +168,40 @@ export class Connection {
   }
 
   /** What the session says to a message; false when it is not to be processed. */
-  #passes({ seq }: { readonly seq?: number }, text: string): boolean {
+  #passes({ seq, bytes }: Exclude<Incoming, { kind: "invalid" }>): boolean {
     if (this.#session === null || seq === undefined) return true;
-    const verdict = this.#session.received(seq, utf8.encode(text).length);
-    if (verdict === "gap") {
-      this.#endSession();
-      this.#lost(new WeftError("data_loss", "the server left out a message"));
-    }
+    const verdict = this.#session.received(seq, bytes);
+    if (verdict === "gap") this.#violated("the server left out a message");
     return verdict === "new";
   }
 
-  #message(text: string): void {
+  /** The server broke the protocol: going on with the session would only repeat that. */
+  #violated(problem: string): void {
+    this.#endSession();
+    this.#lost(new WeftError("data_loss", problem));
+  }
+
+  #message(message: Message): void {
     this.#liveness?.heard();
-    for (const message of readMessages(text)) {
-      if (message.kind === "invalid") {
-        this.#lost(new WeftError("data_loss", "the server sent something that is no JSON-RPC 2.0"));
+    const transport = this.#transport;
+    for (const frame of this.#wire.decode(message)) {
+      if (this.#transport !== transport) return; // What came before ended the connection.
+      if (frame.kind === "invalid") {
+        this.#violated(`the server sent a message that breaks the protocol: ${frame.problem}`);
         return;
       }
-      if (!this.#passes(message, text)) continue;
-      if (message.kind === "answer" && message.id === helloId) this.#greeted(message);
-      else if (message.kind === "request" && message.id === undefined) this.#notified(message, text);
-      else this.#host.received(message, text);
+      if (!this.#passes(frame)) continue;
+      if (frame.kind === "refused") {
+        if (frame.answer !== null) this.send(frame.answer);
+      } else if (frame.kind === "answer" && frame.id === helloId) this.#greeted(frame);
+      else if (frame.kind === "request" && frame.id === undefined) this.#notified(frame);
+      else this.#host.received(frame);
     }
   }
 
-  #notified(message: Extract<Incoming, { kind: "request" }>, text: string): void {
+  #notified(message: IncomingRequest): void {
     if (message.method === "$/ping") {
-      this.#transport?.send(writeNotification("$/pong"));
+      this.#say(newNotification("$/pong"));
     } else if (message.method === "$/ack") {
       const seq = isObject(message.params) ? message.params["seq"] : undefined;
       if (typeof seq === "number") this.#session?.acknowledged(seq);
@@ -196,7 +210,7 @@ export class Connection {
       this.#goawayMs = typeof after === "number" && after >= 0 ? Math.min(after, goawayMaxMs) : null;
       if (this.#status.kind === "open") this.#host.leaving();
     } else if (message.method !== "$/pong") {
-      this.#host.received(message, text);
+      this.#host.received(message);
     }
   }
 
@@ -215,7 +229,7 @@ export class Connection {
     this.#liveness = new Liveness(
       clock,
       this.#intervalMs(info),
-      () => this.#transport?.send(writeNotification("$/ping")),
+      () => this.#say(newNotification("$/ping")),
       () => this.#lost(unavailable("the server is silent")),
     );
     for (const message of unseen ?? []) this.#transport?.send(message);
@@ -226,7 +240,7 @@ export class Connection {
    * Goes on with the session, or begins one. Returns what has to be sent again, null for a new session,
    * undefined when the connection is of no use.
    */
-  #takeUp({ resumed, seen, resume_token: token, reason }: Record<string, unknown>): readonly string[] | null | undefined {
+  #takeUp({ resumed, seen, resume_token: token, reason }: Record<string, unknown>): readonly Message[] | null | undefined {
     const session = this.#session;
     if (session !== null && resumed === true && typeof token === "string") {
       const unseen = typeof seen === "number" ? session.resumed(seen) : null;
@@ -243,7 +257,7 @@ export class Connection {
       }
     }
     if (resumed !== true && typeof token === "string" && this.#options.resume) {
-      this.#session = new Session(token, this.#options.clock, (text) => this.control(text));
+      this.#session = new Session(token, this.#wire, this.#options.clock, (ack) => this.control(ack));
     }
     return null;
   }
@@ -264,7 +278,7 @@ export class Connection {
     this.#session?.cut();
     const { clock, random } = this.#options;
     if (this.#status.kind === "open" && clock.now() - this.#openedAt >= stableMs) this.#tries = 0;
-    if (this.#status.kind === "connecting" && final.has(error.code)) {
+    if (this.#status.kind === "connecting" && isFinal(error)) {
       this.#endSession();
       this.#setStatus({ kind: "closed", error });
       return;
@@ -281,12 +295,4 @@ export class Connection {
     this.#status = status;
     this.#host.statusChanged(status);
   }
-}
-
-function closeError(code: number, reason: string): WeftError {
-  return unavailable(reason === "" ? `the connection ended (${code})` : `${reason} (${code})`);
-}
-
-function unavailable(message: string): WeftError {
-  return new WeftError("unavailable", message);
 }

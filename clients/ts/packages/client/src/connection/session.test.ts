@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { WeftClient } from "../client.js";
+import type { Outgoing } from "../protocol/frame.js";
+import { binaryWire } from "../protocol/binary.js";
+import { newNotification } from "../protocol/frame.js";
+import { textWire } from "../protocol/jsonrpc.js";
 import { FakeClock, settle } from "../testing/fake-clock.js";
 import type { ScriptedLink } from "../testing/scripted.js";
 import { ScriptedNetwork } from "../testing/scripted.js";
+import { test, toJson, wireUnderTest } from "../testing/over-wires.js";
 import { Session } from "./session.js";
 
-const none = (): void => {};
+const newSession = (clock = new FakeClock(), sendAck: (frame: Outgoing) => void = () => {}): Session =>
+  new Session("t", wireUnderTest(), clock, sendAck);
 
 function world(options: { resume?: boolean } = {}) {
   const clock = new FakeClock();
@@ -18,7 +23,7 @@ function world(options: { resume?: boolean } = {}) {
 
 /** Opens the newest connection; `answer` is added to the greeting's. */
 function welcome(link: ScriptedLink, answer: object): Record<string, unknown> {
-  link.handlers.onOpen();
+  link.open();
   const limits = { window_items: 4, window_bytes: 1000 };
   link.say({ id: 0, result: { session: "s", v: 1, ping_ms: 25_000, limits, resume_token: "t1", ...answer } });
   return link.last("$/hello") ?? {};
@@ -34,19 +39,20 @@ async function cut({ clock, network }: ReturnType<typeof world>, link: ScriptedL
 const data = (link: ScriptedLink): unknown[] => link.sent.filter(({ seq }) => seq !== undefined);
 
 test("numbers are given in order, and what is acknowledged is forgotten", () => {
-  const session = new Session("t", new FakeClock(), none);
-  assert.equal(session.number('{"a":1}'), '{"a":1,"seq":1}');
-  assert.equal(session.number('{"a":2}'), '{"a":2,"seq":2}');
-  assert.deepEqual(session.resumed(0), ['{"a":1,"seq":1}', '{"a":2,"seq":2}']);
+  const session = newSession();
+  const [a, b] = [session.number(newNotification("a")), session.number(newNotification("b"))];
+  assert.deepEqual(session.wire.decode(a).map(toJson), [{ jsonrpc: "2.0", method: "a", seq: 1 }]);
+  assert.deepEqual(session.wire.decode(b).map(toJson), [{ jsonrpc: "2.0", method: "b", seq: 2 }]);
+  assert.deepEqual(session.resumed(0), [a, b]);
   assert.equal(session.acknowledged(1), true);
-  assert.deepEqual(session.resumed(1), ['{"a":2,"seq":2}']);
+  assert.deepEqual(session.resumed(1), [b]);
   assert.equal(session.acknowledged(3), false);
   assert.equal(session.resumed(0), null);
   assert.equal(session.resumed(9), null);
 });
 
 test("what comes is judged by its number", () => {
-  const session = new Session("t", new FakeClock(), none);
+  const session = newSession();
   assert.equal(session.received(1, 10), "new");
   assert.equal(session.received(1, 10), "duplicate");
   assert.equal(session.received(3, 10), "gap");
@@ -57,8 +63,8 @@ test("what comes is judged by its number", () => {
 
 test("acknowledgements come after 32 frames, 16 KiB or 200 ms", async () => {
   const clock = new FakeClock();
-  const sent: string[] = [];
-  const session = new Session("t", clock, (text) => sent.push(text));
+  const sent: Outgoing[] = [];
+  const session = newSession(clock, (frame) => sent.push(frame));
   for (let seq = 1; seq <= 32; seq++) session.received(seq, 10);
   assert.equal(sent.length, 1);
   session.received(33, 20_000);
@@ -67,15 +73,15 @@ test("acknowledgements come after 32 frames, 16 KiB or 200 ms", async () => {
   await clock.advance(199);
   assert.equal(sent.length, 2);
   await clock.advance(1);
-  assert.deepEqual(JSON.parse(sent[2] ?? ""), { jsonrpc: "2.0", method: "$/ack", params: { seq: 34 } });
+  assert.deepEqual(sent[2], newNotification("$/ack", { seq: 34 }));
   await clock.advance(1000);
   assert.equal(sent.length, 3);
   assert.equal(clock.timers, 0);
 });
 
 test("too much that is not acknowledged cannot be resumed", () => {
-  const session = new Session("t", new FakeClock(), none);
-  for (let i = 0; i < 300; i++) session.number(`{"text":"${"x".repeat(1024)}"}`);
+  const session = newSession();
+  for (let i = 0; i < 300; i++) session.number(newNotification("n", ["x".repeat(1024)]));
   assert.equal(session.resumed(0), null);
   assert.equal(session.acknowledged(299), true);
   assert.equal(session.resumed(299)?.length, 1);
@@ -167,6 +173,19 @@ test("a number left out ends connection and session", async () => {
   w.client.close();
 });
 
+test("nothing behind a number left out counts, in the same message neither", async () => {
+  const w = world();
+  welcome(w.network.link, {});
+  const [a, b] = [w.client.call("a"), w.client.call("b")];
+  const failed = [a, b].map((call) => assert.rejects(call, { code: "unavailable" }));
+  w.network.link.sayTogether([
+    { jsonrpc: "2.0", id: 1, result: 1, seq: 2 },
+    { jsonrpc: "2.0", id: 2, result: 2, seq: 3 },
+  ]);
+  await Promise.all(failed);
+  w.client.close();
+});
+
 test("without the option, and for a server without sessions, nothing is numbered", async () => {
   for (const [resume, answer] of [
     [false, {}],
@@ -181,4 +200,40 @@ test("without the option, and for a server without sessions, nothing is numbered
     await failed;
     w.client.close();
   }
+});
+
+test("what cannot be written takes no number", () => {
+  const session = newSession();
+  const endless: Record<string, unknown> = {};
+  endless["self"] = endless;
+  assert.throws(() => session.number(newNotification("bad", endless)), TypeError);
+  const [frame] = session.wire.decode(session.number(newNotification("good")));
+  assert.equal(frame?.kind === "request" && frame.seq, 1);
+});
+
+test("a message without meaning ends connection and session", async () => {
+  const w = world();
+  welcome(w.network.link, {});
+  const failed = assert.rejects(w.client.call("a"), { code: "unavailable" });
+  w.network.link.handlers.onMessage(w.network.wire === textWire ? "{" : Uint8Array.of(5, 8));
+  await failed;
+  await w.clock.advance(60_000);
+  assert.equal("resume" in (welcome(w.network.link, {})["params"] as object), false);
+  w.client.close();
+});
+
+test("a session is not taken to the other wire", async () => {
+  const w = world();
+  welcome(w.network.link, {});
+  const lost = assert.rejects(w.client.call("a"), { code: "unavailable" });
+  const first = w.network.link;
+  w.network.wire = w.network.wire === textWire ? binaryWire : textWire;
+  const second = await cut(w, first);
+  const hello = welcome(second, { resumed: false, resume_token: "t2" });
+  assert.equal("resume" in (hello["params"] as object), false);
+  await lost;
+  const call = w.client.call("b");
+  second.say({ id: second.last("b")?.["id"], result: 1, seq: 1 });
+  assert.equal(await call, 1);
+  w.client.close();
 });

@@ -3,7 +3,8 @@
  * What lets calls and streams go on over another connection (docs/protocol/sessions.md): data is
  * numbered and kept until the server has acknowledged it, what comes is judged by its number.
  */
-import { writeNotification } from "../protocol/jsonrpc.js";
+import type { Message, Outgoing, Wire } from "../protocol/frame.js";
+import { newNotification } from "../protocol/frame.js";
 import type { Clock, Timer } from "../util/clock.js";
 
 /** Bytes kept, at most, of what the server has not acknowledged. */
@@ -22,9 +23,11 @@ export type Verdict = "new" | "duplicate" | "gap";
 export class Session {
   /** The secret that names it in the next greeting. */
   token: string;
+  /** It is resumed over the wire it began on. */
+  readonly wire: Wire;
   readonly #clock: Clock;
-  readonly #sendAck: (text: string) => void;
-  readonly #kept: { readonly seq: number; readonly text: string; readonly bytes: number }[] = [];
+  readonly #sendAck: (frame: Outgoing) => void;
+  readonly #kept: { readonly seq: number; readonly message: Message; readonly bytes: number }[] = [];
   #keptBytes = 0;
   #sent = 0;
   #acked = 0;
@@ -37,11 +40,13 @@ export class Session {
 
   /**
    * @param token of the greeting's answer
+   * @param wire of its connections
    * @param clock for acknowledgements
    * @param sendAck sends one
    */
-  constructor(token: string, clock: Clock, sendAck: (text: string) => void) {
+  constructor(token: string, wire: Wire, clock: Clock, sendAck: (frame: Outgoing) => void) {
     this.token = token;
+    this.wire = wire;
     this.#clock = clock;
     this.#sendAck = sendAck;
   }
@@ -52,19 +57,18 @@ export class Session {
   }
 
   /**
-   * Gives a message the next number and keeps it. When too much is kept the oldest are dropped: the
+   * Gives a frame the next number and keeps it. When too much is kept the oldest are dropped: the
    * session cannot be resumed then until the server has acknowledged them.
-   * @param text one JSON object
    * @returns the message to send
    */
-  number(text: string): string {
-    const seq = ++this.#sent;
-    const numbered = `${text.slice(0, -1)},"seq":${seq}}`;
-    const bytes = utf8.encode(numbered).length;
-    this.#kept.push({ seq, text: numbered, bytes });
+  number(frame: Outgoing): Message {
+    let seq = 0;
+    const message = this.wire.encode(frame, () => (seq = ++this.#sent));
+    const bytes = typeof message === "string" ? utf8.encode(message).length : message.length;
+    this.#kept.push({ seq, message, bytes });
     this.#keptBytes += bytes;
     while (this.#keptBytes > keptMax) this.#drop();
-    return numbered;
+    return message;
   }
 
   #drop(): void {
@@ -95,7 +99,7 @@ export class Session {
 
   #acknowledge(): void {
     this.#nothingUntold();
-    this.#sendAck(writeNotification("$/ack", { seq: this.#seen }));
+    this.#sendAck(newNotification("$/ack", { seq: this.#seen }));
   }
 
   #nothingUntold(): void {
@@ -114,8 +118,8 @@ export class Session {
    * The server has seen all up to `seen` and goes on with the session.
    * @returns what it has not seen, to be sent again; null when that is not kept any more
    */
-  resumed(seen: number): readonly string[] | null {
+  resumed(seen: number): readonly Message[] | null {
     if (seen < this.#gone || !this.acknowledged(seen)) return null;
-    return this.#kept.map(({ text }) => text);
+    return this.#kept.map(({ message }) => message);
   }
 }

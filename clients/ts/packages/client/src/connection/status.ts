@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an application sees of the connection. */
 import type { WeftError } from "../errors.js";
-import { isObject } from "../protocol/jsonrpc.js";
+import { isObject } from "../protocol/frame.js";
 
 /** What the server announced in its greeting. */
 export interface SessionInfo {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { WeftClient } from "../client.js";
 import { FakeClock, settle } from "../testing/fake-clock.js";
 import { ScriptedNetwork } from "../testing/scripted.js";
+import { test } from "../testing/over-wires.js";
 
 function world(windowBytes = 1000) {
   const clock = new FakeClock();
   const network = new ScriptedNetwork();
   const client = new WeftClient({ url: "", transport: network.transport, clock, random: () => 0 });
-  network.link.handlers.onOpen();
+  network.link.open();
   network.link.say({
     id: 0,
     result: { session: "s", v: 1, ping_ms: 25_000, limits: { window_items: 4, window_bytes: windowBytes } },

@@ -4,7 +4,8 @@
  * "Streams"). Both sides begin with the window of the greeting; totals count from the beginning.
  */
 import { WeftError } from "../errors.js";
-import { writeNotification } from "../protocol/jsonrpc.js";
+import type { Outgoing } from "../protocol/frame.js";
+import { newNotification } from "../protocol/frame.js";
 
 /** How much may be under way, from the limits of the greeting. */
 export interface StreamWindow {
@@ -15,9 +16,9 @@ export interface StreamWindow {
 /** Where messages go. */
 export interface Sender {
   /** Sends data between the two peers: a session keeps it until it has arrived. */
-  data(text: string): void;
+  data(frame: Outgoing): void;
   /** Sends what can be said again; it is lost without a connection. */
-  control(text: string): void;
+  control(frame: Outgoing): void;
 }
 
 /** The connection's side of a stream. */
@@ -28,7 +29,7 @@ export interface StreamSink {
   opened(id: number, window: StreamWindow, send: Sender): void;
   /** The session goes on over another connection: what was granted has to be said again. */
   resumed(): void;
-  /** An item came, in a message of so many bytes: a little more than the item's own, so that what is
+  /** An item came, in a frame of so many bytes: a little more than the item's own, so that what is
    *  granted never falls behind. */
   item(value: unknown, bytes: number): void;
   /** The other side grants totals. */
@@ -134,7 +135,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
       await this.#until(() => this.#mayWrite());
       this.#out.items++;
       this.#out.bytes += bytes;
-      this.#send?.data(writeNotification("$/item", { id: this.#id, value: value ?? null }));
+      this.#send?.data(newNotification("$/item", { id: this.#id, value: value ?? null }));
     });
   }
 
@@ -144,7 +145,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
     this.#ended = true;
     this.#inTurn(async () => {
       await this.#until(() => this.#send !== null);
-      this.#send?.data(writeNotification("$/end", { id: this.#id }));
+      this.#send?.data(newNotification("$/end", { id: this.#id }));
     }).catch(() => {}); // The call is over: there is nobody to tell.
   }
 
@@ -209,7 +210,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
 
   #grant(): void {
     const { items, bytes } = this.#granted;
-    this.#send?.control(writeNotification("$/credit", { id: this.#id, items_total: items, bytes_total: bytes }));
+    this.#send?.control(newNotification("$/credit", { id: this.#id, items_total: items, bytes_total: bytes }));
   }
 
   #finish(error: WeftError | null): void {

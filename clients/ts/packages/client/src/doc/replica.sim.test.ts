@@ -4,12 +4,12 @@
  * answers, server restarts. In the end everybody agrees and every edit is there exactly once.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { WeftClient } from "../client.js";
 import { WeftError } from "../errors.js";
 import { FakeClock } from "../testing/fake-clock.js";
 import { FakeServer } from "../testing/fake-server.js";
 import { Rng, runSeed } from "../testing/random.js";
+import { test } from "../testing/over-wires.js";
 import { replaceText, splitsPair, text, type TextOp } from "../text/index.js";
 import type { Replica } from "./replica.js";
 

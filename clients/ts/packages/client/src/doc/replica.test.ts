@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { WeftClient } from "../client.js";
 import { WeftError, type WeftErrorCode } from "../errors.js";
 import { FakeClock } from "../testing/fake-clock.js";
 import { FakeServer } from "../testing/fake-server.js";
 import { Rng } from "../testing/random.js";
+import { test } from "../testing/over-wires.js";
 import { text, type TextOp } from "../text/index.js";
 import type { Replica } from "./replica.js";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Shapes of the document messages (PROTOCOL §6), and their checks: nothing from the wire is trusted. */
 import { WeftError } from "../errors.js";
-import { isObject } from "../protocol/jsonrpc.js";
+import { isObject } from "../protocol/frame.js";
 import type { OtType } from "../ot/type.js";
 
 /** Who made an operation. */

@@ -7,8 +7,10 @@ export interface WebSocketLike {
   readonly bufferedAmount: number;
   /** The subprotocol that the server chose. */
   readonly protocol: string;
-  /** Queues a text message. */
-  send(data: string): void;
+  /** What binary messages arrive as; the library sets `arraybuffer`. */
+  binaryType: string;
+  /** Queues a message: a text one, or a binary one. */
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   /** Begins the closing handshake. */
   close(code?: number, reason?: string): void;
   /** Cuts the connection at once; only some implementations have it. */

@@ -1,65 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-/** JSON-RPC 2.0 messages of the text wire (PROTOCOL §3): reading and writing. */
+/** The text wire (docs/protocol/rpc.md): JSON-RPC 2.0 messages, reading and writing. */
 import { codeFromNumber, errorNumbers, isErrorCode, WeftError } from "../errors.js";
+import type { CallMeta, Incoming, IncomingInvalid, Message, Outgoing, Wire } from "./frame.js";
+import { errorData, isObject } from "./frame.js";
 
-/** A call or (without id) a notification that arrived. */
-export interface IncomingRequest {
-  readonly kind: "request";
-  readonly id: string | number | undefined;
-  readonly method: string;
-  readonly params: unknown;
-  /** Its number in the session, when it has one. */
-  readonly seq?: number;
+const utf8 = new TextEncoder();
+
+/** The text wire. */
+export const textWire: Wire = { subprotocol: "weft.v1.json", encode, decode };
+
+function invalid(problem: string): IncomingInvalid {
+  return { kind: "invalid", problem };
 }
 
-/** An answer that arrived. */
-export interface IncomingAnswer {
-  readonly kind: "answer";
-  readonly id: unknown;
-  readonly outcome: { readonly result: unknown } | { readonly error: WeftError };
-  /** Its number in the session, when it has one. */
-  readonly seq?: number;
-}
-
-/** A message that arrived; `invalid` breaks JSON-RPC 2.0. */
-export type Incoming = IncomingRequest | IncomingAnswer | { readonly kind: "invalid" };
-
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/**
- * Reads one WebSocket message, which may be a batch.
- * @param text the message
- * @returns its members in order; one `invalid` when it is not JSON
- */
-export function readMessages(text: string): Incoming[] {
+/** Reads one WebSocket message, which may be a batch. */
+function decode(message: Message): Incoming[] {
+  if (typeof message !== "string") return [invalid("a binary message on the text wire")];
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(message);
   } catch {
-    return [{ kind: "invalid" }];
+    return [invalid("no JSON")];
   }
-  return Array.isArray(value) ? value.map(readMessage) : [readMessage(value)];
+  const bytes = utf8.encode(message).length;
+  return Array.isArray(value) ? value.map((member) => readFrame(member, bytes)) : [readFrame(value, bytes)];
 }
 
-function readMessage(value: unknown): Incoming {
-  if (!isObject(value) || value["jsonrpc"] !== "2.0") return { kind: "invalid" };
+function readFrame(value: unknown, bytes: number): Incoming {
+  if (!isObject(value) || value["jsonrpc"] !== "2.0") return invalid("no JSON-RPC 2.0");
   const { id, method, params } = value;
-  const seq = typeof value["seq"] === "number" ? { seq: value["seq"] } : {};
+  const seq = typeof value["seq"] === "number" ? value["seq"] : undefined;
   if (typeof method === "string") {
-    if (id !== undefined && typeof id !== "string" && typeof id !== "number") return { kind: "invalid" };
-    return { kind: "request", id, method, params, ...seq };
+    if (id !== undefined && typeof id !== "string" && typeof id !== "number") return invalid("a call's id is no id");
+    const meta = isObject(value["meta"]) ? (value["meta"] as CallMeta) : undefined;
+    return { kind: "request", id, method, params, meta, seq, bytes };
   }
   if (value["error"] !== undefined) {
-    return { kind: "answer", id, outcome: { error: readError(value["error"]) }, ...seq };
+    return { kind: "answer", id, outcome: { error: readError(value["error"]) }, seq, bytes };
   }
-  if ("result" in value) return { kind: "answer", id, outcome: { result: value["result"] }, ...seq };
-  return { kind: "invalid" };
+  if ("result" in value) return { kind: "answer", id, outcome: { result: value["result"] }, seq, bytes };
+  return invalid("neither a call nor an answer");
 }
 
-function readError(value: unknown): WeftError {
+/** Reads the `error` member of an answer; what is missing or wrong is made up for. */
+export function readError(value: unknown): WeftError {
   const error = isObject(value) ? value : {};
   const data = isObject(error["data"]) ? error["data"] : {};
   const number = error["code"];
@@ -79,35 +63,19 @@ function readError(value: unknown): WeftError {
   );
 }
 
-/**
- * Writes a call.
- * @param id unique among the calls of the connection
- * @param method the method's name
- * @param params its parameters; left out when undefined
- * @param meta deadline and the like; left out when undefined
- */
-export function writeCall(
-  id: number,
-  method: string,
-  params: unknown,
-  meta?: Readonly<Record<string, unknown>>,
-): string {
-  return JSON.stringify({ jsonrpc: "2.0", id, method, params, meta });
+function encode(frame: Outgoing, takeSeq?: () => number): string {
+  const text = write(frame);
+  return takeSeq === undefined ? text : `${text.slice(0, -1)},"seq":${takeSeq()}}`;
 }
 
-/** Writes a notification. */
-export function writeNotification(method: string, params?: unknown): string {
-  return JSON.stringify({ jsonrpc: "2.0", method, params });
-}
-
-/** Writes the answer to a call; an undefined result becomes null. */
-export function writeResult(id: string | number, result: unknown): string {
-  return JSON.stringify({ jsonrpc: "2.0", id, result: result ?? null });
-}
-
-/** Writes the failure of a call. */
-export function writeError(id: string | number, error: WeftError): string {
-  const { code, message, reason, retryable, executed } = error;
-  const data = { code, reason, retryable, executed };
-  return JSON.stringify({ jsonrpc: "2.0", id, error: { code: errorNumbers[code], message, data } });
+function write(frame: Outgoing): string {
+  if (frame.kind === "request") {
+    const { id, method, params, meta } = frame;
+    return JSON.stringify({ jsonrpc: "2.0", id, method, params, meta });
+  }
+  if (frame.kind === "result") return JSON.stringify({ jsonrpc: "2.0", id: frame.id, result: frame.result });
+  const { id, error, number } = frame;
+  const { code, message } = error;
+  const data = errorData(error);
+  return JSON.stringify({ jsonrpc: "2.0", id, error: { code: number ?? errorNumbers[code], message, data } });
 }

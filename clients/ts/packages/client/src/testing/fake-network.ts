@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** In-process connections with random delays, which tests cut, silence and refuse. */
+import type { Message } from "../protocol/frame.js";
+import { wireUnderTest } from "./over-wires.js";
 import type { Transport, TransportFactory, TransportHandlers } from "../transport/transport.js";
 import type { Clock } from "../util/clock.js";
 
 /** The server's end of a connection. */
 export interface ServerEnd {
   /** A message of the client's arrived. */
-  received(text: string): void;
+  received(message: Message): void;
   /** The connection ended. */
   ended(): void;
 }
@@ -14,7 +16,7 @@ export interface ServerEnd {
 /** One connection of the fake network, seen by the server. */
 export interface FakeLink {
   /** Sends to the client. */
-  send(text: string): void;
+  send(message: Message): void;
   /** Ends the connection; the client sees the close code. */
   close(code: number): void;
 }
@@ -27,6 +29,8 @@ export class FakeNetwork {
   readonly #links = new Set<LiveLink>();
   /** Longest delay of one message, in milliseconds. */
   delayMs = 20;
+  /** What connections speak. */
+  readonly wire = wireUnderTest();
   /** Whether connections are accepted. */
   up = true;
   /** Connections attempted so far. */
@@ -41,7 +45,7 @@ export class FakeNetwork {
   /** Connects one client. */
   readonly transport: TransportFactory = (handlers) => {
     this.attempts++;
-    const link = new LiveLink(this.#clock, () => this.#random() * this.delayMs, handlers, () =>
+    const link = new LiveLink(this.#clock, () => this.#random() * this.delayMs, handlers, this.wire.subprotocol, () =>
       this.#links.delete(link),
     );
     if (this.up) {
@@ -79,6 +83,7 @@ class LiveLink implements Transport {
     private readonly clock: Clock,
     private readonly delay: () => number,
     client: TransportHandlers,
+    private readonly subprotocol: string,
     private readonly gone: () => void,
   ) {
     this.#client = client;
@@ -87,8 +92,8 @@ class LiveLink implements Transport {
   begin(accept: (link: FakeLink) => ServerEnd): void {
     this.#later("down", () => {
       if (this.#client === null) return;
-      this.#server = accept({ send: (text) => this.#down(text), close: (code) => this.close(code) });
-      this.#client.onOpen();
+      this.#server = accept({ send: (message) => this.#down(message), close: (code) => this.close(code) });
+      this.#client.onOpen(this.subprotocol);
     });
   }
 
@@ -102,12 +107,12 @@ class LiveLink implements Transport {
     this.clock.after(at - this.clock.now(), run);
   }
 
-  send(text: string): void {
-    this.#later("up", () => !this.silent && this.#server?.received(text));
+  send(message: Message): void {
+    this.#later("up", () => !this.silent && this.#server?.received(message));
   }
 
-  #down(text: string): void {
-    this.#later("down", () => !this.silent && this.#client?.onMessage(text));
+  #down(message: Message): void {
+    this.#later("down", () => !this.silent && this.#client?.onMessage(message));
   }
 
   close(code: number): void {

@@ -4,7 +4,8 @@
  * the queue and every connection, and keeps what is durable.
  */
 import { WeftError } from "../errors.js";
-import { isObject, readMessages, writeError, writeNotification, writeResult } from "../protocol/jsonrpc.js";
+import type { CallId, Message } from "../protocol/frame.js";
+import { isObject, newError, newNotification, newResult } from "../protocol/frame.js";
 import type { Clock } from "../util/clock.js";
 import { FakeDocument, type Submit } from "./fake-document.js";
 import type { FakeLink, ServerEnd } from "./fake-network.js";
@@ -63,7 +64,7 @@ export class FakeServer {
 
   /** Sends a notification to every subscriber of a document, except one, or a client's. */
   broadcast(doc: string, method: string, params: object, except?: Peer | string): void {
-    const message = writeNotification(method, { doc, ...params });
+    const message = this.network.wire.encode(newNotification(method, { doc, ...params }));
     for (const peer of this.#peers) {
       const subscription = peer.subscriptions.get(doc);
       if (subscription === undefined || peer === except || subscription.client === except) continue;
@@ -83,9 +84,9 @@ export class FakeServer {
     };
   }
 
-  #received(peer: Peer, message: string): void {
-    for (const request of readMessages(message)) {
-      if (request.kind !== "request") throw new Error(`the client sent ${message}`);
+  #received(peer: Peer, message: Message): void {
+    for (const request of this.network.wire.decode(message)) {
+      if (request.kind !== "request") throw new Error(`the client sent ${String(message)}`);
       const { id, method } = request;
       const params = isObject(request.params) ? request.params : {};
       if (id === undefined) this.#notified(peer, method, params);
@@ -95,7 +96,7 @@ export class FakeServer {
   }
 
   #notified(peer: Peer, method: string, params: Record<string, unknown>): void {
-    if (method === "$/ping") peer.link.send(writeNotification("$/pong"));
+    if (method === "$/ping") peer.link.send(this.network.wire.encode(newNotification("$/pong")));
     else if (method === "doc.presence") this.#present(peer, String(params["doc"]), params["state"] ?? null, params);
   }
 
@@ -114,7 +115,7 @@ export class FakeServer {
   }
 
   /** One after the other, each after a while: so openings settle the submits before them. */
-  #enqueue(peer: Peer, id: string | number, method: string, params: Record<string, unknown>): void {
+  #enqueue(peer: Peer, id: CallId, method: string, params: Record<string, unknown>): void {
     const run = this.#run;
     this.calls.push({ method, params });
     this.#queue.push(() =>
@@ -130,12 +131,13 @@ export class FakeServer {
     if (this.#queue.length > 0) this.#clock.after(this.#random() * this.commitMs, () => this.#commit(run));
   }
 
-  #answer(peer: Peer, id: string | number, make: () => unknown): void {
-    let answer: string;
+  #answer(peer: Peer, id: CallId, make: () => unknown): void {
+    const { wire } = this.network;
+    let answer: Message;
     try {
-      answer = writeResult(id, make());
+      answer = wire.encode(newResult(id, make()));
     } catch (error) {
-      answer = writeError(id, WeftError.from(error));
+      answer = wire.encode(newError(id, WeftError.from(error)));
     }
     peer.link.send(answer);
     if (this.#random() < this.duplicates) peer.link.send(answer);
@@ -184,7 +186,7 @@ export class FakeServer {
       const { presence: state, client } = other.subscriptions.get(name) ?? { presence: null, client: "" };
       if (other === peer || state === null) continue;
       const params = { doc: name, epoch, version, state, by: { sub: "", client } };
-      peer.link.send(writeNotification("doc.presence", params));
+      peer.link.send(this.network.wire.encode(newNotification("doc.presence", params)));
     }
   }
 }

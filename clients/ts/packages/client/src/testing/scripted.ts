@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A transport that a test plays by hand, message by message. */
+import type { Message, Wire } from "../protocol/frame.js";
+import { fromJson, toJson, together, wireUnderTest } from "./over-wires.js";
 import type { Transport, TransportFactory, TransportHandlers } from "../transport/transport.js";
 
 /** One attempt to connect. */
@@ -9,10 +11,13 @@ export class ScriptedLink implements Transport {
   /** How the client ended it. */
   ended: "closed" | "dropped" | null = null;
 
-  constructor(readonly handlers: TransportHandlers) {}
+  constructor(
+    readonly handlers: TransportHandlers,
+    readonly wire: Wire,
+  ) {}
 
-  send(text: string): void {
-    this.sent.push(JSON.parse(text) as Record<string, unknown>);
+  send(message: Message): void {
+    this.sent.push(...this.wire.decode(message).map(toJson));
   }
 
   close(): void {
@@ -25,12 +30,22 @@ export class ScriptedLink implements Transport {
 
   /** Sends a JSON-RPC message to the client. */
   say(message: object): void {
-    this.handlers.onMessage(JSON.stringify({ jsonrpc: "2.0", ...message }));
+    this.handlers.onMessage(fromJson(this.wire, { jsonrpc: "2.0", ...message }));
+  }
+
+  /** Sends several as one. */
+  sayTogether(messages: readonly object[]): void {
+    this.handlers.onMessage(together(this.wire, messages.map((message) => fromJson(this.wire, { ...message }))));
+  }
+
+  /** Opens the connection; the greeting is answered by hand. */
+  open(): void {
+    this.handlers.onOpen(this.wire.subprotocol);
   }
 
   /** Opens the connection and answers the greeting. */
   greet(pingMs = 25_000): void {
-    this.handlers.onOpen();
+    this.open();
     this.say({ id: 0, result: { session: "s", v: 1, ping_ms: pingMs, limits: { message_bytes: 1000 } } });
   }
 
@@ -43,9 +58,11 @@ export class ScriptedLink implements Transport {
 /** Records every attempt. */
 export class ScriptedNetwork {
   readonly links: ScriptedLink[] = [];
+  /** What the next connection speaks. */
+  wire = wireUnderTest();
 
   readonly transport: TransportFactory = (handlers) => {
-    const link = new ScriptedLink(handlers);
+    const link = new ScriptedLink(handlers, this.wire);
     this.links.push(link);
     return link;
   };

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The one interface between the protocol and whatever carries its messages. */
+import type { Message } from "../protocol/frame.js";
 
 /** What a transport tells. After `onClose`, or after `drop`, nothing more is called. */
 export interface TransportHandlers {
-  /** Messages can be sent now. */
-  onOpen(): void;
-  /** A text message arrived. */
-  onMessage(text: string): void;
+  /**
+   * Messages can be sent now.
+   * @param subprotocol what the server chose, which decides about the wire; text when it is left out
+   */
+  onOpen(subprotocol?: string): void;
+  /** A message arrived: a string on the text wire, bytes on the binary one. */
+  onMessage(message: Message): void;
   /**
    * The connection ended or never came about.
    * @param code the WebSocket close code; 1006 when there was none
@@ -17,8 +21,8 @@ export interface TransportHandlers {
 
 /** One connection, from the attempt to its end. */
 export interface Transport {
-  /** Sends a text message; does nothing unless open. */
-  send(text: string): void;
+  /** Sends a message, text or binary as its type says; does nothing unless open. */
+  send(message: Message): void;
   /** Ends the connection politely; `onClose` follows. */
   close(code: number, reason: string): void;
   /** Forgets the connection at once, without waiting for the other side; no handler follows. */
