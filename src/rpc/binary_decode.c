@@ -416,14 +416,16 @@ static bool is_data(enum weft_rpc_kind kind)
     return kind >= WEFT_RPC_KIND_CALL && kind <= WEFT_RPC_KIND_END;
 }
 
-/* PROTOCOL §9: the first numbered frame of a message says its number, the others count on. */
-static void number(struct weft_rpc_frame *frame, uint64_t *last)
+/* PROTOCOL §9: the first numbered frame of a message says its number, the others count on. False
+ * when there is no such number. */
+static bool number(struct weft_rpc_frame *frame, uint64_t *last)
 {
     if (!is_data(frame->kind) && frame->kind != WEFT_RPC_KIND_INVALID)
         frame->seq = 0;
     else if (!frame->seq && *last)
         frame->seq = *last + 1;
     *last = frame->seq ? frame->seq : *last;
+    return *last <= NUMBER_MAX;
 }
 
 static int decode_frame(const struct decoder *decoder, struct weft_slice bytes,
@@ -466,7 +468,8 @@ int weft__rpc_binary_decode(struct weft_slice message, struct weft_arena *arena,
         int err = decode_frame(&decoder, bytes, frame, ids[i], &last);
         if (err)
             return err;
-        number(frame, &last_seq);
+        if (!number(frame, &last_seq))
+            return WEFT_ERR_PROTOCOL;
         /* The end that an item brings comes with it and has no number of its own. */
         if (last)
             frames[decoded.count++] =

@@ -75,19 +75,24 @@ function readRaw(bytes: Uint8Array, begin: number, end: number): RawFrame {
   return raw;
 }
 
-function takeField(raw: RawFrame, { number, type, value, from, to }: PbReader): void {
+function takeField(raw: RawFrame, { number, type, value, low, from, to }: PbReader): void {
   if (number > BodyField.last) return; // of a later version
   if (type !== (number <= Field.ack ? pbVarint : pbBytes)) throw new PbError("a field of the wrong type");
   if (number === Field.id) raw.id = atMost(value, idMax, "an id above 2^32 - 1");
-  else if (number === Field.flags) raw.flags = value % 0x1_0000_0000;
-  else if (number === Field.seq) raw.seq = atMost(value, Number.MAX_SAFE_INTEGER, "a number above 2^53 - 1");
-  else if (number === Field.ack) raw.ack = atMost(value, Number.MAX_SAFE_INTEGER, "a number above 2^53 - 1");
+  else if (number === Field.flags) raw.flags = low; // those of later versions are ignored
+  else if (number === Field.seq) raw.seq = sequence(value);
+  else if (number === Field.ack) raw.ack = sequence(value);
   else if (number === Field.payload) raw.payload = { from, to };
   else {
     // Of two bodies the last counts, as of any oneof.
     raw.body = number;
     raw.inside = { from, to };
   }
+}
+
+/** A number of a session. */
+function sequence(value: number): number {
+  return atMost(value, Number.MAX_SAFE_INTEGER, "a number above 2^53 - 1");
 }
 
 function atMost(value: number, most: number, problem: string): number {
@@ -101,7 +106,7 @@ function readFrame(raw: RawFrame, last: number, frames: Incoming[]): number {
   const kind = raw.body === 0 && raw.payload.to >= 0 ? BodyField.item : raw.body;
   const isData = kind >= BodyField.call && kind <= BodyField.end;
   // The first numbered frame of a message says its number, those behind it count on.
-  const seq = !isData ? 0 : raw.seq > 0 ? raw.seq : last > 0 ? last + 1 : 0;
+  const seq = !isData ? 0 : raw.seq > 0 ? raw.seq : last > 0 ? sequence(last + 1) : 0;
   const frame = readBody(raw, kind, seq > 0 ? seq : undefined);
   if (frame !== undefined) frames.push(frame);
   // The end that comes with an item has no number of its own.

@@ -41,7 +41,9 @@ test("numbers up to 2^53 - 1 are written and read exactly", () => {
 
 test("larger numbers are known to be larger, and none has more than 64 bits", () => {
   for (const hex of ["8080808080808010", "80808080808080808001", "ffffffffffffffffff01"]) {
-    assert.ok(new PbReader(bytes(hex)).varint() > Number.MAX_SAFE_INTEGER, hex);
+    const reader = new PbReader(bytes(hex));
+    assert.ok(reader.varint() > Number.MAX_SAFE_INTEGER, hex);
+    assert.equal(reader.low, hex.startsWith("8") ? 0 : -1);
   }
   for (const hex of ["", "80", "ffffffffffffffffff", "ffffffffffffffffff02", "ffffffffffffffffffff01", "8080808080808080808000"]) {
     assert.throws(() => new PbReader(bytes(hex)).varint(), PbError, hex);

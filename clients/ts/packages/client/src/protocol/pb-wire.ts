@@ -32,6 +32,8 @@ export class PbReader {
   type = 0;
   /** The value of a varint. Above `Number.MAX_SAFE_INTEGER` only known to be so. */
   value = 0;
+  /** The lowest 32 bits of the varint read last, which are exact whatever it is. */
+  low = 0;
   /** Where the bytes begin. */
   from = 0;
   /** Where they end. */
@@ -89,11 +91,13 @@ export class PbReader {
     const { bytes, end } = this;
     let value = 0;
     let scale = 1;
+    this.low = 0;
     for (let i = 0; i < most && this.#at < end; i++) {
       const byte = bytes[this.#at++] as number;
       // The tenth byte holds bit 63 alone.
       if (i === varintMax - 1 && byte > 1) break;
       value += (byte & 0x7f) * scale;
+      if (i < 5) this.low |= (byte & 0x7f) << (7 * i);
       if (byte < 0x80) return value;
       scale *= 128;
     }
