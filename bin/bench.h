@@ -12,6 +12,8 @@
  *   bench_images.c      the frames that are sent, made once
  *   bench_payload.c     the content of messages
  *   bench_scenarios.c   what each scenario does with a connection
+ *   bench_calls.c       the same for calls and streams: greeting, answers, items, credit
+ *   bench_wire_*.c      what calls look like on each wire
  *   bench_process.c     the server's CPU time and memory
  *   bench_report.c      the table and the JSON
  *
@@ -30,6 +32,7 @@
 
 #include "base/histogram.h"
 #include "bench_frames.h"
+#include "bench_wire.h"
 #include "codec/deflate.h"
 #include "io/tcp.h"
 #include "io/tls.h"
@@ -44,11 +47,12 @@ enum {
     BENCH_SOURCES_MAX = 64,
     BENCH_HEADERS_MAX = 16,
     BENCH_IOV_MAX = 8,
-    BENCH_CONTROL_ROOM = 140,  /* a masked control frame */
-    BENCH_CONNECT_MS = 10000,  /* to connect and for the handshake together */
-    BENCH_CLOSE_MS = 2000,     /* for the closing handshakes at the end */
-    BENCH_DRAIN_MS = 2000,     /* for answers that are due when the time is over */
-    BENCH_CONNECTING_MAX = 64, /* handshakes under way at a time, for each worker */
+    BENCH_CONTROL_ROOM = 140,     /* a masked control frame */
+    BENCH_CONNECT_MS = 10000,     /* to connect and for the handshake together */
+    BENCH_CLOSE_MS = 2000,        /* for the closing handshakes at the end */
+    BENCH_DRAIN_MS = 2000,        /* for answers that are due when the time is over */
+    BENCH_CONNECTING_MAX = 64,    /* handshakes under way at a time, for each worker */
+    BENCH_WINDOW_BYTES = 4 << 20, /* --stream: bytes of items that may be under way */
 };
 
 enum bench_scenario_id { BENCH_ECHO, BENCH_RPC, BENCH_BROADCAST, BENCH_IDLE, BENCH_STORM };
@@ -61,6 +65,7 @@ enum bench_scenario_id { BENCH_ECHO, BENCH_RPC, BENCH_BROADCAST, BENCH_IDLE, BEN
     X(PROTOCOL, "protocol")     /* frames that make no sense */                                    \
     X(CONTENT, "content")       /* --check: not what was sent */                                   \
     X(ANSWER, "answer")         /* rpc: an error answer */                                         \
+    X(CREDIT, "credit")         /* --stream: an item beyond the credit given */                    \
     X(UNANSWERED, "unanswered") /* --rate: due, but not answered when the run ended */
 
 enum bench_error {
@@ -93,8 +98,12 @@ struct bench_options {
     bool json;
     bool quiet;
     bool insecure;
-    bool raw; /* tcp://: no handshake; as many bytes come back as a frame has */
-    bool rpc; /* messages are calls: rpc, or storm with --method */
+    bool raw;    /* tcp://: no handshake; as many bytes come back as a frame has */
+    bool rpc;    /* messages are calls: rpc, or storm with --method */
+    bool stream; /* rpc: calls whose items are counted */
+    bool greets; /* rpc: connections are open when the greeting is answered */
+    const struct bench_wire *wire;
+    uint32_t window; /* --stream: items that may be under way */
     const char *ca;
     const char *method;
     const char *params; /* NULL: made of |size| bytes */
@@ -107,10 +116,15 @@ struct bench_options {
 
 /* ---- Frames to be sent (bench_images.c), and their content (bench_payload.c) ---- */
 
-/* Appends the content of the message for slot |slot| of connection |index|.
+/* Appends the content of the message for slot |slot| of connection |index|; rpc: |slot| is the
+ * number of the call, slot + turn × depth, and the connection does not matter.
  * **Errors:** sticky in |out|. */
 void bench_payload_append(struct weft_bytes *out, const struct bench_options *options,
                           uint32_t index, uint32_t slot);
+
+/* Appends the parameters of the calls of slot |slot|. **Errors:** sticky in |out|. */
+void bench_payload_append_params(struct weft_bytes *out, const struct bench_options *options,
+                                 uint32_t slot);
 
 /*
  * The frames for the slots of a connection, masked, one behind the other. Shared by all
@@ -119,11 +133,13 @@ void bench_payload_append(struct weft_bytes *out, const struct bench_options *op
  */
 struct bench_images {
     struct weft_bytes frames;
-    struct weft_bytes plain; /* with --check: the payloads, to compare with */
-    size_t *offsets;         /* of the frames, |count| + 1 of them */
+    struct weft_bytes plain; /* with --check: the payloads, or parameters, to compare with */
+    size_t *offsets;         /* of the frames, |count| × |turns| + 1 of them */
     size_t payload_len;      /* of each, uncompressed */
+    size_t plain_len;        /* of each in |plain| */
     uint32_t count;
-    bool alike; /* every slot has the same frame */
+    uint32_t turns; /* rpc: each slot has a frame for each turn */
+    bool alike;     /* every slot has the same frame */
 };
 
 /* The mask of all frames; not zero. */
@@ -138,27 +154,18 @@ WEFT_MUST_USE int bench_images_init(struct bench_images *images,
                                     struct weft_deflate_pool *pool, uint32_t index);
 void bench_images_done(struct bench_images *images);
 
-/* Whether |data| is what slot |slot| sends. */
+/* Whether |data| is what slot |slot| sends; rpc: what the call has as parameters. */
 bool bench_images_match(const struct bench_images *images, uint32_t slot, struct weft_slice data);
 
-/* Numbers of calls are BENCH_CALL_FIRST + slot: all have the same length. */
-enum { BENCH_CALL_FIRST = 10000000 };
-
-/* What an answer to a call says. */
-struct bench_answer {
-    uint64_t id;
-    bool has_id;
-    bool is_error;
-};
-
-/* Looks for `id` and `error` or `result` at the top of |json|; false when it is no answer. */
-bool bench_answer_read(struct weft_slice json, struct bench_answer *ret_answer);
+/* Appends a masked frame around |payload|. **Errors:** sticky in |out|. */
+void bench_frame_append(struct weft_bytes *out, bool text, struct weft_slice payload);
 
 /* ---- One thread ---- */
 
 /* Counters of what happened within the time of measuring. */
 struct bench_stats {
     uint64_t messages;
+    uint64_t streams; /* --stream: that ended; their items are the messages */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t errors[BENCH_ERROR_COUNT]; /* at any time */
@@ -310,14 +317,14 @@ static inline uint64_t bench_due_ns(const struct bench_worker *worker, uint64_t 
 
 /* Counts |times| messages that are answered now and count from |since_ns| on. Those within the time
  * of measuring are recorded: closed loop: that end in it; --rate: the latency of those due in it.
- */
+ * With --stream they are streams, whose items are counted as messages when they come. */
 static inline void bench_worker_latency(struct bench_worker *worker, uint64_t since_ns,
                                         uint64_t times)
 {
     bool now = bench_measuring(worker, worker->now_ns);
     bool then = worker->options->rate > 0 ? bench_measuring(worker, since_ns) : now;
     if (now)
-        worker->stats.messages += times;
+        *(worker->options->stream ? &worker->stats.streams : &worker->stats.messages) += times;
     if (then)
         weft__histogram_record(&worker->stats.latency,
                                worker->now_ns > since_ns ? worker->now_ns - since_ns : 0, times);
@@ -361,11 +368,22 @@ uint64_t bench_error_sum(const struct bench_stats *stats);
 enum bench_state {
     BENCH_CLOSED, /* no socket */
     BENCH_CONNECTING,
-    BENCH_TLS,  /* the TLS handshake */
-    BENCH_HEAD, /* the request is out */
+    BENCH_TLS,   /* the TLS handshake */
+    BENCH_HEAD,  /* the request is out */
+    BENCH_GREET, /* the greeting is */
     BENCH_OPEN,
     BENCH_CLOSING, /* our close frame is out or due; nothing else is sent */
     BENCH_ENDING,  /* waits for on_closed */
+};
+
+/* --stream: the call of a slot. */
+struct bench_items {
+    uint64_t items; /* that came */
+    uint64_t bytes;
+    uint64_t items_total; /* credit */
+    uint64_t bytes_total;
+    uint32_t next; /* behind it in conn->tight; UINT32_MAX: none */
+    bool tight;    /* gets more when the bytes at hand are read */
 };
 
 struct bench_conn {
@@ -384,18 +402,24 @@ struct bench_conn {
     struct bench_images own; /* with --check */
     /* Slots: a message in flight has one, which says when it was sent or due. */
     uint64_t *times;
-    uint32_t *free; /* rpc: ring of free slots; answers come in any order */
-    uint32_t put;   /* place of the next message in the ring of slots */
-    uint32_t get;   /* place of the oldest in flight; rpc: of the next slot that becomes free */
+    uint32_t *free;            /* rpc: ring of free slots; answers come in any order */
+    uint8_t *turns;            /* rpc: of each slot, that of its next or present call */
+    struct bench_items *items; /* --stream: of each slot */
+    uint32_t put;              /* place of the next message in the ring of slots */
+    uint32_t get; /* place of the oldest in flight; rpc: of the next slot that becomes free */
     uint64_t sent;
     uint64_t done;
-    uint64_t due;      /* --rate: messages that are due, from the first on */
-    uint64_t checked;  /* --check: messages looked at */
-    size_t raw_bytes;  /* tcp://: that came of a message which is not complete */
-    uint64_t start_ns; /* storm: due or begun */
-    uint32_t answered; /* rpc: calls, within the bytes at hand */
-    uint32_t wanted;   /* messages that may be sent now: slots are free for them */
-    bool replied;      /* storm: the round trip is complete */
+    uint64_t due;          /* --rate: messages that are due, from the first on */
+    uint64_t checked;      /* --check: messages looked at */
+    size_t raw_bytes;      /* tcp://: that came of a message which is not complete */
+    uint64_t start_ns;     /* storm: due or begun */
+    uint32_t answered;     /* rpc: calls, within the bytes at hand */
+    uint64_t came;         /* --stream: items, within the bytes at hand */
+    uint32_t tight;        /* --stream: first slot whose stream needs credit, or UINT32_MAX */
+    uint64_t window_items; /* --stream: what the server begins with, as it says */
+    uint64_t window_bytes;
+    uint32_t wanted; /* messages that may be sent now: slots are free for them */
+    bool replied;    /* storm: the round trip is complete */
     bool pong_due;
     bool close_due;
     bool closed_by_peer;
@@ -405,6 +429,8 @@ struct bench_conn {
     struct iovec iov[BENCH_IOV_MAX];
     uint8_t control[BENCH_CONTROL_ROOM];
     struct weft_bytes request; /* the request's head, while it is in flight */
+    struct weft_bytes notes;   /* rpc: frames that go before messages: greeting, credit, pong */
+    struct weft_bytes noted;   /* in flight */
     /* What only connecting needs. */
     struct weft_tcp_connector connector;
     char key[WEFT_WS_KEY_LEN + 1];
@@ -426,6 +452,12 @@ void bench_conn_start(struct bench_conn *conn);
  * |due| says since when they are due in times. */
 void bench_conn_want(struct bench_conn *conn, uint32_t count);
 
+/* Sends what is due as soon as the socket is free. */
+void bench_conn_flush(struct bench_conn *conn);
+
+/* The greeting is answered: |conn| is open. */
+void bench_conn_greeted(struct bench_conn *conn);
+
 /* Begins the closing handshake of an open one; drops one that is not open yet. */
 void bench_conn_close(struct bench_conn *conn);
 
@@ -434,5 +466,33 @@ void bench_conn_abort(struct bench_conn *conn);
 
 /* Counts |error| and drops the connection. */
 void bench_conn_fail(struct bench_conn *conn, enum bench_error error, const char *text);
+
+/* ---- Calls (bench_calls.c) ---- */
+
+/* Memory for the slots of |conn|. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int bench_calls_init(struct bench_conn *conn);
+void bench_calls_done(struct bench_conn *conn);
+
+/* |conn| begins to connect: all slots are free. */
+void bench_calls_start(struct bench_conn *conn);
+
+/* Appends the greeting to conn->notes. */
+void bench_calls_greet(struct bench_conn *conn);
+
+/* Takes a message that comes before the connection is open. */
+void bench_calls_greeted(struct bench_conn *conn, struct weft_slice data);
+
+/* The call of |slot| is sent now. */
+void bench_calls_sent(struct bench_conn *conn, uint32_t slot);
+
+/* Counts the error answer |event|. */
+void bench_calls_refused(struct bench_conn *conn, const struct bench_event *event);
+
+/* What bench_scenario calls. */
+void bench_calls_arrived(struct bench_conn *conn, uint32_t count);
+void bench_calls_message(struct bench_conn *conn, unsigned opcode, struct weft_slice data);
+
+/* Sends what may be sent after |count| answers (bench_scenarios.c). */
+void bench_flood_go_on(struct bench_conn *conn, uint32_t count);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * One connection of the load generator.
  *
- *   CLOSED ─► CONNECTING ─► (TLS ─►) HEAD ─► OPEN ─► CLOSING ─► ENDING ─► CLOSED
- *                 └──────────┴─────────┴── fail ───────────────►
+ *   CLOSED ─► CONNECTING ─► (TLS ─►) HEAD ─► (GREET ─►) OPEN ─► CLOSING ─► ENDING ─► CLOSED
+ *                 └──────────┴─────────┴─────────┴── fail ───────────────►
  *
  * Output is written at once: when bytes came, everything their answers allow to be sent goes out in
  * one write, unless one is still in flight.
@@ -79,6 +79,8 @@ static void on_closed(struct weft_tcp *tcp)
     conn->history = (struct weft_deflate_history){0};
     weft__bytes_done(&conn->in);
     weft__bytes_done(&conn->request);
+    weft__bytes_done(&conn->notes);
+    weft__bytes_done(&conn->noted);
     weft__bytes_done(&conn->wire);
     weft__bytes_done(&conn->on_wire);
     conn->state = BENCH_CLOSED;
@@ -162,6 +164,16 @@ static size_t next_control(struct bench_conn *conn)
     return 0;
 }
 
+/* Takes what is noted to be sent before messages. */
+static struct iovec take_notes(struct bench_conn *conn)
+{
+    struct weft_bytes empty = conn->noted;
+    weft__bytes_clear(&empty);
+    conn->noted = conn->notes;
+    conn->notes = empty;
+    return (struct iovec){conn->noted.ptr, conn->noted.len};
+}
+
 /* The time that message |number| of the connection counts from. */
 static uint64_t stamp(const struct bench_conn *conn, uint64_t number)
 {
@@ -180,6 +192,8 @@ static uint32_t take_slot(struct bench_conn *conn)
     uint32_t slot = conn->free ? conn->free[place] : place;
     conn->put = place + 1 == conn->images->count ? 0 : place + 1;
     conn->times[slot] = stamp(conn, conn->sent);
+    if (conn->items)
+        bench_calls_sent(conn, slot);
     conn->sent++;
     conn->wanted--;
     return slot;
@@ -215,17 +229,20 @@ static int add_alike(struct bench_conn *conn, int count)
 static int add_messages(struct bench_conn *conn, int count)
 {
     const struct bench_images *images = conn->images;
-    uint32_t behind = UINT32_MAX; /* the slot that would make the last run longer */
+    uint32_t behind = UINT32_MAX; /* the frame that would make the last run longer */
     if (images->alike)
         return add_alike(conn, count);
     while (conn->wanted) {
-        uint32_t slot = conn->free ? conn->free[conn->put] : conn->put;
-        if (slot != behind && count == BENCH_IOV_MAX)
+        uint32_t frame = conn->free ? conn->free[conn->put] : conn->put;
+        if (conn->turns)
+            frame += conn->turns[frame] * images->count;
+        if (frame != behind && count == BENCH_IOV_MAX)
             break;
-        if (slot != behind)
-            conn->iov[count++] = (struct iovec){images->frames.ptr + images->offsets[slot], 0};
-        conn->iov[count - 1].iov_len += images->offsets[slot + 1] - images->offsets[slot];
-        behind = take_slot(conn) + 1;
+        if (frame != behind)
+            conn->iov[count++] = (struct iovec){images->frames.ptr + images->offsets[frame], 0};
+        conn->iov[count - 1].iov_len += images->offsets[frame + 1] - images->offsets[frame];
+        behind = frame + 1;
+        (void)take_slot(conn);
     }
     return count;
 }
@@ -233,12 +250,14 @@ static int add_messages(struct bench_conn *conn, int count)
 /* Sends what is due, as long as nothing is in flight. */
 static void flush(struct bench_conn *conn)
 {
-    while ((conn->state == BENCH_OPEN || conn->state == BENCH_CLOSING) &&
+    while (conn->state >= BENCH_GREET && conn->state <= BENCH_CLOSING &&
            !weft__tcp_sending(&conn->tcp)) {
         int count = 0;
         size_t control = next_control(conn);
         if (control)
             conn->iov[count++] = (struct iovec){conn->control, control};
+        if (conn->notes.len && conn->state != BENCH_CLOSING)
+            conn->iov[count++] = take_notes(conn);
         if (conn->state == BENCH_OPEN)
             count = add_messages(conn, count);
         if (!count)
@@ -256,10 +275,15 @@ static void on_sent(struct weft_tcp *tcp, ptrdiff_t n)
     }
     if (conn->wire.len)
         send_wire(conn);
-    if (conn->wanted || conn->pong_due || conn->close_due) {
+    if (conn->wanted || conn->notes.len || conn->pong_due || conn->close_due) {
         conn->worker->now_ns = weft__clock_now_ns();
         flush(conn);
     }
+}
+
+void bench_conn_flush(struct bench_conn *conn)
+{
+    flush(conn);
 }
 
 void bench_conn_want(struct bench_conn *conn, uint32_t count)
@@ -294,6 +318,23 @@ static void open_conn(struct bench_conn *conn)
     bench_worker_settled(worker);
     if (conn->state == BENCH_OPEN && worker->scenario->opened)
         worker->scenario->opened(conn);
+}
+
+void bench_conn_greeted(struct bench_conn *conn)
+{
+    open_conn(conn);
+}
+
+/* The WebSocket is there. */
+static void upgraded(struct bench_conn *conn)
+{
+    if (!conn->worker->options->greets) {
+        open_conn(conn);
+        return;
+    }
+    conn->state = BENCH_GREET;
+    bench_calls_greet(conn);
+    flush(conn);
 }
 
 static void on_connected(struct weft_tcp *tcp, int err)
@@ -341,8 +382,8 @@ static bool take_head(struct bench_conn *conn, uint8_t **data, size_t *len)
     *len -= (size_t)n - before;
     weft__bytes_done(&conn->in);
     weft__bytes_init(&conn->in, weft_alloc_default(), WEFT_HTTP1_HEAD_MAX);
-    open_conn(conn);
-    return conn->state == BENCH_OPEN;
+    upgraded(conn);
+    return conn->state == BENCH_OPEN || conn->state == BENCH_GREET;
 }
 
 /* ---- Input ---- */
@@ -360,10 +401,12 @@ static bool inflate(struct bench_conn *conn, struct weft_slice packed, struct we
 static void on_message(void *ctx, unsigned opcode, bool compressed, struct weft_slice data)
 {
     struct bench_conn *conn = ctx;
-    if (conn->state != BENCH_OPEN)
+    if (conn->state != BENCH_OPEN && conn->state != BENCH_GREET)
         return;
     if (compressed && !inflate(conn, data, &data))
         bench_conn_fail(conn, BENCH_ERROR_PROTOCOL, "a compressed message is not valid");
+    else if (conn->state == BENCH_GREET)
+        bench_calls_greeted(conn, data);
     else
         conn->worker->scenario->message(conn, opcode, data);
 }
@@ -375,7 +418,8 @@ static void on_control(void *ctx, unsigned opcode, struct weft_slice data)
         weft__mem_copy(conn->ping, data.ptr, data.len);
         conn->ping_len = (uint8_t)data.len;
         conn->pong_due = true;
-    } else if (opcode == WEFT_WS_OPCODE_CLOSE && conn->state == BENCH_OPEN) {
+    } else if (opcode == WEFT_WS_OPCODE_CLOSE &&
+               (conn->state == BENCH_OPEN || conn->state == BENCH_GREET)) {
         char text[64];
         unsigned code = data.len >= 2 ? (unsigned)data.ptr[0] << 8 | data.ptr[1] : 1005;
         (void)snprintf(text, sizeof(text), "closed by the server with code %u", code);
@@ -470,17 +514,17 @@ void bench_conn_start(struct bench_conn *conn)
     WEFT_ASSERT(conn->state == BENCH_CLOSED);
     conn->sent = conn->done = conn->due = conn->checked = 0;
     conn->put = conn->get = 0;
-    conn->wanted = conn->answered = 0;
+    conn->wanted = 0;
     conn->scanned = 0;
     conn->raw_bytes = 0;
     conn->pong_due = conn->close_due = conn->replied = conn->closed_by_peer = false;
-    for (uint32_t i = 0; conn->free && i < options->depth; i++) {
-        conn->free[i] = i;
-        conn->times[i] = 0;
-    }
+    if (options->rpc)
+        bench_calls_start(conn);
     bench_frames_init(&conn->frames);
     weft__bytes_init(&conn->in, weft_alloc_default(), WEFT_HTTP1_HEAD_MAX);
     weft__bytes_init(&conn->request, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_init(&conn->notes, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_init(&conn->noted, weft_alloc_default(), SIZE_MAX);
     weft__bytes_init(&conn->wire, weft_alloc_default(), SIZE_MAX);
     weft__bytes_init(&conn->on_wire, weft_alloc_default(), SIZE_MAX);
     const struct weft_address *source = NULL;
@@ -509,9 +553,7 @@ int bench_conn_init(struct bench_conn *conn, struct bench_worker *worker, uint32
     weft__timer_init(&conn->timer, on_timer);
     weft__list_init(&conn->node);
     conn->times = weft__mem_alloc_array(alloc, options->depth, sizeof(*conn->times));
-    if (options->rpc)
-        conn->free = weft__mem_alloc_array(alloc, options->depth, sizeof(*conn->free));
-    if (!conn->times || (options->rpc && !conn->free))
+    if (!conn->times || (options->rpc && bench_calls_init(conn)))
         return WEFT_ERR_NOMEM;
     if (!bench_images_own(options))
         return 0;
@@ -525,5 +567,5 @@ void bench_conn_done(struct bench_conn *conn)
     const struct weft_alloc *alloc = weft_alloc_default();
     bench_images_done(&conn->own);
     weft__mem_free(alloc, conn->times, depth * sizeof(*conn->times));
-    weft__mem_free(alloc, conn->free, depth * sizeof(*conn->free));
+    bench_calls_done(conn);
 }

@@ -16,9 +16,9 @@ void bench_frames_done(struct bench_frames *frames)
 }
 
 /* Counts the messages at the beginning of |data| that are whole, in one frame each and shorter than
- * 64 KiB, which is nearly all there is. Returns the bytes they take. */
-static size_t count_whole(const struct bench_frames *frames, const uint8_t *data, size_t len,
-                          uint32_t *messages)
+ * 64 KiB, which is nearly all there is, and shows them. Returns the bytes they take. */
+static size_t read_whole(const struct bench_frames *frames, const struct bench_frames_sink *sink,
+                         const uint8_t *data, size_t len, uint32_t *messages)
 {
     unsigned ignored = frames->allow_deflate ? 0x40 : 0;
     size_t at = 0;
@@ -39,6 +39,9 @@ static size_t count_whole(const struct bench_frames *frames, const uint8_t *data
         }
         if (payload > len - at - head)
             break;
+        if (sink->message)
+            sink->message(sink->ctx, first & 0xf, data[at] != first,
+                          weft__slice(data + at + head, payload));
         at += head + payload;
         count++;
     }
@@ -143,8 +146,8 @@ int bench_frames_read(struct bench_frames *frames, const struct bench_frames_sin
     size_t at = 0;
     while (at < len) {
         if (!frames->in_frame) {
-            if (!sink->message && !frames->opcode && !frames->head_len)
-                at += count_whole(frames, data + at, len - at, &messages);
+            if (!frames->opcode && !frames->head_len)
+                at += read_whole(frames, sink, data + at, len - at, &messages);
             ptrdiff_t n = read_head(frames, data + at, len - at);
             if (n < 0)
                 return (int)n;

@@ -16,7 +16,7 @@ bool bench_images_own(const struct bench_options *options)
 static void append_frame(struct weft_bytes *out, const struct bench_options *options,
                          struct weft_deflate_pool *pool, struct weft_slice payload)
 {
-    bool text = options->text || options->rpc || options->deflate;
+    bool text = options->rpc ? !options->wire->binary : options->text || options->deflate;
     struct weft_ws_head head = {
         .opcode = text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY, .fin = true, .masked = true};
     memcpy(head.mask, bench_mask, sizeof(bench_mask));
@@ -39,28 +39,69 @@ static void append_frame(struct weft_bytes *out, const struct bench_options *opt
     out->len = at + head_len + head.len;
 }
 
+void bench_frame_append(struct weft_bytes *out, bool text, struct weft_slice payload)
+{
+    struct weft_ws_head head = {.opcode = text ? WEFT_WS_OPCODE_TEXT : WEFT_WS_OPCODE_BINARY,
+                                .len = payload.len,
+                                .fin = true,
+                                .masked = true};
+    memcpy(head.mask, bench_mask, sizeof(bench_mask));
+    if (!weft__bytes_reserve(out, WEFT_WS_HEAD_MAX + payload.len))
+        return;
+    uint8_t *frame = out->ptr + out->len;
+    size_t head_len = weft__ws_head_encode(&head, frame);
+    weft__ws_mask_copy(frame + head_len, payload.ptr, payload.len, bench_mask, 0);
+    out->len += head_len + payload.len;
+}
+
+/* The credit of a stream stands behind its call: it is given at once. */
+static void append_credit(struct bench_images *images, const struct bench_options *options,
+                          uint32_t number, struct weft_bytes *room)
+{
+    weft__bytes_clear(room);
+    options->wire->credit(room, number, options->window, BENCH_WINDOW_BYTES);
+    bench_frame_append(&images->frames, !options->wire->binary, weft__bytes_slice(room));
+}
+
+/* The payloads, or parameters, that --check compares with. */
+static void append_plain(struct bench_images *images, const struct bench_options *options,
+                         uint32_t index)
+{
+    for (uint32_t slot = 0; slot < images->count; slot++) {
+        if (options->rpc)
+            bench_payload_append_params(&images->plain, options, slot);
+        else
+            bench_payload_append(&images->plain, options, index, slot);
+    }
+    images->plain_len = images->plain.len / images->count;
+}
+
 int bench_images_init(struct bench_images *images, const struct bench_options *options,
                       struct weft_deflate_pool *pool, uint32_t index)
 {
     const struct weft_alloc *alloc = weft_alloc_default();
     struct weft_bytes payload;
-    *images = (struct bench_images){.count = options->depth};
+    *images =
+        (struct bench_images){.count = options->depth, .turns = options->rpc ? BENCH_TURNS : 1};
+    uint32_t frames = images->count * images->turns;
     weft__bytes_init(&images->frames, alloc, SIZE_MAX);
     weft__bytes_init(&images->plain, alloc, SIZE_MAX);
     weft__bytes_init(&payload, alloc, SIZE_MAX);
     images->alike = !options->rpc && !bench_images_own(options);
-    images->offsets = weft__mem_alloc_array(alloc, images->count + 1u, sizeof(*images->offsets));
-    for (uint32_t slot = 0; images->offsets && slot < images->count; slot++) {
-        images->offsets[slot] = images->frames.len;
+    images->offsets = weft__mem_alloc_array(alloc, frames + 1u, sizeof(*images->offsets));
+    for (uint32_t i = 0; images->offsets && i < frames; i++) {
+        images->offsets[i] = images->frames.len;
         weft__bytes_clear(&payload);
-        bench_payload_append(&payload, options, index, images->alike ? 0 : slot);
+        bench_payload_append(&payload, options, index, images->alike ? 0 : i);
+        images->payload_len = payload.len;
         append_frame(&images->frames, options, pool, weft__bytes_slice(&payload));
-        if (options->check && !options->rpc)
-            weft__bytes_append_slice(&images->plain, weft__bytes_slice(&payload));
+        if (options->stream)
+            append_credit(images, options, i, &payload);
     }
     if (images->offsets)
-        images->offsets[images->count] = images->frames.len;
-    images->payload_len = payload.len;
+        images->offsets[frames] = images->frames.len;
+    if (options->check)
+        append_plain(images, options, index);
     int err = images->offsets ? weft__bytes_error(&payload) : WEFT_ERR_NOMEM;
     weft__bytes_done(&payload);
     if (!err)
@@ -73,12 +114,12 @@ void bench_images_done(struct bench_images *images)
     weft__bytes_done(&images->frames);
     weft__bytes_done(&images->plain);
     weft__mem_free(weft_alloc_default(), images->offsets,
-                   (images->count + 1u) * sizeof(*images->offsets));
+                   (images->count * images->turns + 1u) * sizeof(*images->offsets));
     *images = (struct bench_images){0};
 }
 
 bool bench_images_match(const struct bench_images *images, uint32_t slot, struct weft_slice data)
 {
     return weft__slice_eq(
-        data, weft__slice(images->plain.ptr + slot * images->payload_len, images->payload_len));
+        data, weft__slice(images->plain.ptr + slot * images->plain_len, images->plain_len));
 }

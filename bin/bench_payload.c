@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The content of messages: what is sent, and what an answer to a call says. */
+/* The content of messages. */
 #include "base/mem.h"
 #include "bench.h"
 
@@ -65,86 +65,38 @@ static void append_filled(struct weft_bytes *out, size_t len, uint64_t seed,
     out->len += len;
 }
 
-/* Appends the call of slot |slot|. */
-static void append_call(struct weft_bytes *out, const struct bench_options *options, uint32_t slot,
-                        uint64_t seed)
+void bench_payload_append_params(struct weft_bytes *out, const struct bench_options *options,
+                                 uint32_t slot)
 {
-    weft__bytes_append_str(out, "{\"jsonrpc\":\"2.0\",\"id\":");
-    weft__bytes_append_u64(out, (uint64_t)BENCH_CALL_FIRST + slot);
-    weft__bytes_append_str(out, ",\"method\":\"");
-    weft__bytes_append_str(out, options->method);
-    weft__bytes_append_str(out, "\",\"params\":");
     if (options->params) {
         weft__bytes_append_str(out, options->params);
-    } else {
-        weft__bytes_append_str(out, "[\"");
-        append_filled(out, options->size, seed, fill_plain);
-        weft__bytes_append_str(out, "\"]");
+        return;
     }
-    weft__bytes_append_byte(out, '}');
+    weft__bytes_append_str(out, "[\"");
+    append_filled(out, options->size, seed_of(0, slot), fill_plain);
+    weft__bytes_append_str(out, "\"]");
+}
+
+/* Appends the call with the number |number|. */
+static void append_call(struct weft_bytes *out, const struct bench_options *options,
+                        uint32_t number)
+{
+    struct weft_bytes params;
+    weft__bytes_init(&params, weft_alloc_default(), SIZE_MAX);
+    bench_payload_append_params(&params, options, number % options->depth);
+    const struct bench_call call = {
+        .number = number, .method = options->method, .params = weft__bytes_slice(&params)};
+    options->wire->call(out, &call);
+    out->err = out->err ? out->err : weft__bytes_error(&params);
+    weft__bytes_done(&params);
 }
 
 void bench_payload_append(struct weft_bytes *out, const struct bench_options *options,
                           uint32_t index, uint32_t slot)
 {
-    uint64_t seed = seed_of(index, slot);
-    if (options->rpc) {
-        append_call(out, options, slot, seed);
-        return;
-    }
-    append_filled(out, options->size, seed, options->deflate ? fill_json : fill_plain);
-}
-
-/* ---- Answers to calls ---- */
-
-/* The end of the string that begins behind the quote at |at|: the place of its last quote. */
-static size_t skip_string(struct weft_slice json, size_t at)
-{
-    while (at < json.len && json.ptr[at] != '"')
-        at += json.ptr[at] == '\\' ? 2 : 1;
-    return at;
-}
-
-static bool key_is(struct weft_slice json, size_t from, size_t to, const char *key)
-{
-    return to <= json.len && weft__slice_eq_str(weft__slice(json.ptr + from, to - from), key);
-}
-
-static void read_number(struct weft_slice json, size_t at, struct bench_answer *answer)
-{
-    answer->id = 0;
-    while (at < json.len && (json.ptr[at] == ' ' || json.ptr[at] == ':'))
-        at++;
-    for (; at < json.len && json.ptr[at] >= '0' && json.ptr[at] <= '9'; at++) {
-        answer->id = answer->id * 10 + (uint64_t)(json.ptr[at] - '0');
-        answer->has_id = true;
-    }
-}
-
-bool bench_answer_read(struct weft_slice json, struct bench_answer *ret_answer)
-{
-    unsigned depth = 0;
-    bool outcome = false;
-    bool key = false; /* a string here is a key */
-    *ret_answer = (struct bench_answer){0};
-    for (size_t at = 0; at < json.len && !(outcome && ret_answer->has_id); at++) {
-        uint8_t c = json.ptr[at];
-        if (c == '{' || c == '[') {
-            depth++;
-            key = depth == 1;
-        } else if (c == '}' || c == ']') {
-            depth -= depth > 0;
-        } else if (c == ',') {
-            key = depth == 1;
-        } else if (c == '"') {
-            size_t end = skip_string(json, at + 1);
-            if (key && key_is(json, at + 1, end, "id"))
-                read_number(json, end + 1, ret_answer);
-            ret_answer->is_error |= key && key_is(json, at + 1, end, "error");
-            outcome |= key && (ret_answer->is_error || key_is(json, at + 1, end, "result"));
-            key = false;
-            at = end;
-        }
-    }
-    return outcome && ret_answer->has_id;
+    if (options->rpc)
+        append_call(out, options, slot);
+    else
+        append_filled(out, options->size, seed_of(index, slot),
+                      options->deflate ? fill_json : fill_plain);
 }

@@ -64,7 +64,7 @@ static const char *noun(const struct bench_options *options)
 {
     switch (options->scenario) {
     case BENCH_RPC:
-        return "calls";
+        return options->stream ? "items" : "calls";
     case BENCH_BROADCAST:
         return "deliveries";
     case BENCH_STORM:
@@ -86,9 +86,11 @@ static void print_settings(const struct bench_run *run)
         printf(", %u sending, %u messages in flight", options->senders, options->in_flight);
     else if (options->scenario == BENCH_ECHO || options->scenario == BENCH_RPC)
         printf(", depth %u", options->depth);
+    bool text = options->rpc ? !options->wire->binary : options->text || options->deflate;
     if (options->scenario != BENCH_IDLE)
-        printf(", %zu bytes %s", run->workers[0].images.payload_len,
-               options->rpc || options->text || options->deflate ? "text" : "binary");
+        printf(", %zu bytes %s", run->workers[0].images.payload_len, text ? "text" : "binary");
+    if (options->stream)
+        printf(", window %u", options->window);
     if (options->rate > 0)
         printf(", %.0f/s due", options->rate);
     printf("%s%s\n", options->deflate ? ", deflate" : "", options->url.secure ? ", TLS" : "");
@@ -105,7 +107,10 @@ static void print_latency(const struct bench_run *run)
            us(weft__histogram_quantile(latency, 0.99)),
            us(weft__histogram_quantile(latency, 0.999)), us(latency->max),
            weft__histogram_mean(latency) / 1000);
-    if (run->options->rate > 0)
+    if (run->options->stream)
+        printf("                of the %" PRIu64 " streams that ended, %s\n", run->total.streams,
+               run->options->rate > 0 ? "from when each was due" : "from calling");
+    else if (run->options->rate > 0)
         printf("                from when each was due\n");
     else if (run->options->scenario == BENCH_STORM)
         printf("                closed loop: from connecting to the answer\n");
@@ -217,6 +222,12 @@ static void put_run(struct weft_json_writer *w, const struct bench_run *run)
     put_number(w, "rate", options->rate > 0 ? options->rate : -1, 3);
     put_number(w, "duration_s", seconds_of(run->measured_ns), 3);
     put_number(w, "connect_s", seconds_of(run->connect_ns), 3);
+    weft__json_key(w, "wire");
+    if (options->rpc)
+        weft__json_put_str(w, options->wire->name);
+    else
+        weft__json_put_null(w);
+    put_number(w, "streams", options->stream ? (double)run->total.streams : -1, 0);
     put_u64(w, "messages", run->total.messages);
     put_number(w, "messages_per_s", per_second(run, run->total.messages), 1);
     put_u64(w, "bytes_in", run->total.bytes_in);

@@ -147,6 +147,7 @@ static void add_up(struct bench_run *run)
     for (uint32_t i = 0; i < run->options->workers; i++) {
         const struct bench_worker *worker = &run->workers[i];
         run->total.messages += worker->stats.messages;
+        run->total.streams += worker->stats.streams;
         run->total.bytes_in += worker->stats.bytes_in;
         run->total.bytes_out += worker->stats.bytes_out;
         weft__histogram_merge(&run->total.latency, &worker->stats.latency);

@@ -10,8 +10,7 @@ static bool running(const struct bench_worker *worker)
     return worker->phase == BENCH_PHASE_RUN;
 }
 
-/* Sends what may be sent after |count| answers. */
-static void go_on(struct bench_conn *conn, uint32_t count)
+void bench_flood_go_on(struct bench_conn *conn, uint32_t count)
 {
     const struct bench_worker *worker = conn->worker;
     if (worker->options->rate > 0) {
@@ -88,7 +87,7 @@ static void echo_arrived(struct bench_conn *conn, uint32_t count)
         bench_worker_latency(worker, since_ns, same);
         left -= same;
     }
-    go_on(conn, count);
+    bench_flood_go_on(conn, count);
 }
 
 /* Whether |opcode| is that of the messages that are sent. */
@@ -103,39 +102,6 @@ static void echo_message(struct bench_conn *conn, unsigned opcode, struct weft_s
     uint32_t slot = (uint32_t)(conn->checked++ % options->depth);
     if (!kind_fits(options, opcode) || !bench_images_match(conn->images, slot, data))
         bench_conn_fail(conn, BENCH_ERROR_CONTENT, "an echo differs from what was sent");
-}
-
-/* ---- rpc ---- */
-
-static void rpc_message(struct bench_conn *conn, unsigned opcode, struct weft_slice data)
-{
-    struct bench_worker *worker = conn->worker;
-    const struct bench_options *options = worker->options;
-    struct bench_answer answer;
-    (void)opcode;
-    if (!bench_answer_read(data, &answer))
-        return; /* a notification or a call of the server's own */
-    uint64_t slot = answer.id - BENCH_CALL_FIRST;
-    if (slot >= options->depth || !conn->times[slot]) {
-        bench_conn_fail(conn, BENCH_ERROR_PROTOCOL, "an answer to no call");
-        return;
-    }
-    if (answer.is_error)
-        bench_worker_error(worker, BENCH_ERROR_ANSWER, "a call was answered with an error");
-    bench_worker_latency(worker, conn->times[slot], 1);
-    conn->times[slot] = 0;
-    conn->free[conn->get] = (uint32_t)slot;
-    conn->get = conn->get + 1 == options->depth ? 0 : conn->get + 1;
-    conn->done++;
-    conn->answered++;
-}
-
-static void rpc_arrived(struct bench_conn *conn, uint32_t count)
-{
-    uint32_t answered = conn->answered;
-    (void)count;
-    conn->answered = 0;
-    go_on(conn, answered);
 }
 
 /* ---- broadcast ---- */
@@ -303,11 +269,14 @@ static void storm_arrived(struct bench_conn *conn, uint32_t count)
 
 static void storm_message(struct bench_conn *conn, unsigned opcode, struct weft_slice data)
 {
-    struct bench_answer answer;
-    if (!conn->worker->options->rpc)
+    struct bench_event event;
+    if (!conn->worker->options->rpc) {
         echo_message(conn, opcode, data);
-    else if (bench_answer_read(data, &answer) && answer.is_error)
-        bench_worker_error(conn->worker, BENCH_ERROR_ANSWER, "a call was answered with an error");
+        return;
+    }
+    while (conn->worker->options->wire->next(&data, &event))
+        if (event.kind == BENCH_EVENT_ERROR)
+            bench_calls_refused(conn, &event);
 }
 
 static void storm_closed(struct bench_conn *conn)
@@ -358,8 +327,8 @@ const struct bench_scenario bench_scenarios[] = {
                     .abandon = flood_abandon},
     [BENCH_RPC] = {.connects = true,
                    .begin = flood_begin,
-                   .arrived = rpc_arrived,
-                   .message = rpc_message,
+                   .arrived = bench_calls_arrived,
+                   .message = bench_calls_message,
                    .due = flood_due,
                    .busy = flood_busy,
                    .abandon = flood_abandon},

@@ -13,7 +13,9 @@
 
 enum {
     CONNECTIONS_MAX = 1000000,
-    DEPTH_MAX = 65536,
+    DEPTH_MAX = BENCH_DEPTH_MAX,
+    WINDOW_DEFAULT = 1024,
+    WINDOW_MAX = 1 << 30,
     RATE_DEPTH = 64, /* of --depth, with --rate */
     STORM_DEFAULT = 32,
     SIZE_MAX_BYTES = 64 << 20,
@@ -32,9 +34,12 @@ static const struct args_option table[] = {
     {"rate", "R", NULL, "messages a second in all, due whatever comes back"},
     {"duration", "SECONDS", NULL, "time of measuring (5)"},
     {"warmup", "SECONDS", NULL, "time before that (1)"},
-    {"check", NULL, NULL, "compare what comes back with what was sent"},
+    {"check", NULL, NULL, "compare what comes back with what was sent; rpc: results, parameters"},
     {"method", "NAME", NULL, "rpc, storm: the method to call (rpc: demo.echo)"},
     {"params", "JSON", NULL, "its parameters; otherwise a string of --size bytes in an array"},
+    {"wire", "WIRE", NULL, "rpc: text (JSON-RPC 2.0), or binary (weft.v1.pb) (text)"},
+    {"stream", NULL, NULL, "rpc: count the items that calls give (demo.count, [100000])"},
+    {"window", "N", NULL, "rpc, --stream: items under way on each stream (1024)"},
     {"senders", "N", NULL, "broadcast: connections that send (1)"},
     {"in-flight", "N", NULL, "broadcast: messages that have not reached everybody (1)"},
     {"concurrency", "N", NULL, "storm: connections at a time (32)"},
@@ -57,7 +62,7 @@ static const struct args_command command = {
     .usage = "SCENARIO URL",
     .summary = "Puts load on a WebSocket server and measures. SCENARIO is one of\n"
                "  echo       messages that the server sends back\n"
-               "  rpc        calls in JSON-RPC 2.0\n"
+               "  rpc        calls, in JSON-RPC 2.0 or on weft's binary wire\n"
                "  broadcast  messages that the server sends to every connection\n"
                "  idle       connections that do nothing\n"
                "  storm      connect, one round trip, close, and again",
@@ -134,6 +139,7 @@ static bool take_numbers(const struct args *args, struct bench_options *options)
         !take_u32(args, "senders", CONNECTIONS_MAX, 1, &options->senders) ||
         !take_u32(args, "in-flight", DEPTH_MAX, 1, &options->in_flight) ||
         !take_u32(args, "workers", WORKERS_MAX, 1, &options->workers) ||
+        !take_u32(args, "window", WINDOW_MAX, WINDOW_DEFAULT, &options->window) ||
         !args_number(args, "size", 0, SIZE_MAX_BYTES, 20, &size) ||
         !args_number(args, "server-pid", 1, 1 << 30, 0, &pid))
         return false;
@@ -215,6 +221,8 @@ static bool take_request(const struct args *args, struct bench_options *options)
     request->target = weft__slice_str(args_get(args, "path", options->url.target));
     if (!weft__http1_is_target(request->target))
         return bad("path", "a path that begins with '/'");
+    if (!protocol && options->wire)
+        protocol = options->wire->protocol;
     if (protocol) {
         options->protocol = weft__slice_str(protocol);
         request->protocols = &options->protocol;
@@ -234,13 +242,33 @@ static bool take_request(const struct args *args, struct bench_options *options)
     return !err;
 }
 
-/* The parameters of calls, and whether there are calls at all. */
+/* Whether there are calls, and in which form. */
+static bool take_wire(const struct args *args, struct bench_options *options)
+{
+    const char *name = args_get(args, "wire", bench_wire_text.name);
+    bool binary = strcmp(name, bench_wire_binary.name) == 0;
+    bool rpc = options->scenario == BENCH_RPC;
+    options->rpc = rpc || (options->scenario == BENCH_STORM && args_has(args, "method"));
+    options->stream = args_has(args, "stream");
+    if (!binary && strcmp(name, bench_wire_text.name) != 0)
+        return bad("wire", "text or binary");
+    if (!rpc && (binary || options->stream))
+        return bad(binary ? "wire" : "stream", "given with rpc");
+    if (!options->stream && args_has(args, "window"))
+        return bad("window", "given with --stream");
+    if (options->stream && options->check)
+        return bad("check", "given without --stream");
+    if (options->rpc)
+        options->wire = binary ? &bench_wire_binary : &bench_wire_text;
+    options->greets = binary || options->stream;
+    return true;
+}
+
+/* What is called. */
 static bool take_call(const struct args *args, struct bench_options *options)
 {
-    options->method = args_get(args, "method", "demo.echo");
-    options->params = args_get(args, "params", NULL);
-    options->rpc = options->scenario == BENCH_RPC ||
-                   (options->scenario == BENCH_STORM && args_has(args, "method"));
+    options->method = args_get(args, "method", options->stream ? "demo.count" : "demo.echo");
+    options->params = args_get(args, "params", options->stream ? "[100000]" : NULL);
     for (const char *c = options->method; *c; c++)
         if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
             return bad("method", "a name without quotes and backslashes");
@@ -335,8 +363,8 @@ int weft_cmd_bench(int argc, char **argv)
     if (weft__loop_backend_parse(args_get(&args, "loop", "auto"), &options.backend))
         return args_fail(&command, "--loop must be auto, uring or epoll");
     if (!take_scenario(&args, &options) || !take_numbers(&args, &options) ||
-        !take_sources(&args, &options) || !take_request(&args, &options) ||
-        !take_call(&args, &options))
+        !take_sources(&args, &options) || !take_wire(&args, &options) ||
+        !take_request(&args, &options) || !take_call(&args, &options))
         return ARGS_USAGE;
     if (resolve(&options))
         return 1;
