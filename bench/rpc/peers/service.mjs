@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The service that every peer serves, and the one payload. Echo gives back what it gets.
+// The service that every peer serves. Echo gives back what it gets.
 import { create, createFileRegistry } from '@bufbuild/protobuf';
 import { FieldDescriptorProto_Label, FieldDescriptorProto_Type, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-
-export const PAYLOAD = { text: '0123456789abcdef', n: 7 };
 
 /** bench.Bench/Echo as Connect wants it: a descriptor, made without a compiler. */
 export function connectService() {
