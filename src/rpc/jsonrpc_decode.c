@@ -2,8 +2,6 @@
 /* Text ─► frames. Every judgement about the form of a JSON-RPC 2.0 object is made here. */
 #include "rpc/jsonrpc.h"
 
-#include "base/assert.h"
-
 #define ID_INTEGER_MAX ((int64_t)1 << 53)
 
 static const struct weft_rpc_failure parse_error = {.status = WEFT_STATUS_INVALID_ARGUMENT,
@@ -18,6 +16,18 @@ static const struct weft_rpc_failure batch_too_large = {.status = WEFT_STATUS_RE
                                                         .message = "batch too large",
                                                         .reason = "weft.rpc.batch"};
 
+/* The members of a message that mean something; NULL: not there. */
+struct members {
+    const struct weft_json *jsonrpc;
+    const struct weft_json *id;
+    const struct weft_json *method;
+    const struct weft_json *params;
+    const struct weft_json *result;
+    const struct weft_json *error;
+    const struct weft_json *meta;
+    const struct weft_json *seq;
+};
+
 /* Digits without fraction or exponent: what an id looks like, and nothing else of the same value.
  */
 static bool is_plain_integer(const struct weft_json *value, int64_t *ret_integer)
@@ -25,9 +35,12 @@ static bool is_plain_integer(const struct weft_json *value, int64_t *ret_integer
     if (!weft__json_i64(value, ret_integer))
         return false;
     struct weft_slice raw = weft__json_raw(value);
-    WEFT_ASSERT(raw.ptr); /* A number stands somewhere. */
-    return !memchr(raw.ptr, '.', raw.len) && !memchr(raw.ptr, 'e', raw.len) &&
-           !memchr(raw.ptr, 'E', raw.len);
+    /* A number begins with a digit or a minus; the rest of a plain one is digits. */
+    for (size_t i = 1; i < raw.len; ++i) {
+        if (raw.ptr[i] < '0' || raw.ptr[i] > '9')
+            return false;
+    }
+    return true;
 }
 
 /* A string id is compared by what it says, not by how it is spelled. */
@@ -102,20 +115,19 @@ static bool is_structured(const struct weft_json *value)
     return weft__json_is(value, WEFT_JSON_ARRAY) || weft__json_is(value, WEFT_JSON_OBJECT);
 }
 
-static void decode_request(const struct weft_json *object, const struct weft_json *method,
-                           bool has_id, struct weft_rpc_frame *frame)
+static void decode_request(const struct members *members, bool has_id, struct weft_rpc_frame *frame)
 {
     /* JSON-RPC 2.0 §4: method is a string, params a structured value when there is one. A null is
      * taken for none, since clients are seen to send it. */
-    const struct weft_json *params = weft__json_get(object, "params");
+    const struct weft_json *params = members->params;
     if (weft__json_is(params, WEFT_JSON_NULL))
         params = NULL;
-    if (!weft__json_is(method, WEFT_JSON_STRING) || (params && !is_structured(params)))
+    if (!weft__json_is(members->method, WEFT_JSON_STRING) || (params && !is_structured(params)))
         return;
     frame->kind = has_id ? WEFT_RPC_KIND_CALL : WEFT_RPC_KIND_NOTIFY;
-    frame->method = weft__json_string(method);
+    frame->method = weft__json_string(members->method);
     frame->params = params;
-    decode_meta(weft__json_get(object, "meta"), &frame->meta);
+    decode_meta(members->meta, &frame->meta);
 }
 
 /* A notification of the protocol; its own kind instead of NOTIFY when it has one. */
@@ -159,14 +171,14 @@ static bool is_protocol_name(struct weft_slice name)
     return name.len >= 2 && memcmp(name.ptr, "$/", 2) == 0;
 }
 
-static int decode_answer(const struct weft_json *object, const struct weft_json *id,
-                         struct weft_arena *arena, struct weft_rpc_frame *frame)
+static int decode_answer(const struct members *members, struct weft_arena *arena,
+                         struct weft_rpc_frame *frame)
 {
-    const struct weft_json *result = weft__json_get(object, "result");
-    const struct weft_json *error = weft__json_get(object, "error");
+    const struct weft_json *result = members->result;
+    const struct weft_json *error = members->error;
     /* JSON-RPC 2.0 §5: either the result member or the error member, and an id in any case; it is
      * null only where the one of the call could not be found out. */
-    if (!id || !result == !error)
+    if (!members->id || !result == !error)
         return 0;
     if (result && frame->id.raw.len > 0) {
         frame->kind = WEFT_RPC_KIND_RESULT;
@@ -178,30 +190,71 @@ static int decode_answer(const struct weft_json *object, const struct weft_json 
     return 0;
 }
 
+static bool name_is(struct weft_slice name, const char *text, size_t len)
+{
+    return name.len == len && memcmp(name.ptr, text, len) == 0;
+}
+
+/* Where the member |name| goes; NULL when it means nothing. */
+static const struct weft_json **place_of(struct members *members, struct weft_slice name)
+{
+    switch (name.len) {
+    case 2:
+        return name_is(name, "id", 2) ? &members->id : NULL;
+    case 3:
+        return name_is(name, "seq", 3) ? &members->seq : NULL;
+    case 4:
+        return name_is(name, "meta", 4) ? &members->meta : NULL;
+    case 5:
+        return name_is(name, "error", 5) ? &members->error : NULL;
+    case 6:
+        return name_is(name, "method", 6)   ? &members->method
+               : name_is(name, "params", 6) ? &members->params
+               : name_is(name, "result", 6) ? &members->result
+                                            : NULL;
+    case 7:
+        return name_is(name, "jsonrpc", 7) ? &members->jsonrpc : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* All in one walk: looking each up by itself took a sixth of what a call costs. */
+static struct members members_of(const struct weft_json *object)
+{
+    struct members members = {0};
+    WEFT_JSON_EACH_KEY (key, object) {
+        const struct weft_json **place = place_of(&members, weft__json_string(key));
+        if (place)
+            *place = weft__json_member(key);
+    }
+    return members;
+}
+
 /* Decodes one object into |frame|, which is INVALID until something better is known. */
 static int decode_frame(const struct weft_json *object, struct weft_arena *arena,
                         struct weft_rpc_frame *frame)
 {
     *frame = (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_INVALID, .failure = invalid_request};
     /* JSON-RPC 2.0 §4: the member jsonrpc must be exactly "2.0". */
-    if (!weft__json_string_is(weft__json_get(object, "jsonrpc"), "2.0"))
+    const struct members members = members_of(object);
+    if (!name_is(weft__json_string(members.jsonrpc), "2.0", 3))
         return 0;
-    const struct weft_json *id = weft__json_get(object, "id");
-    const struct weft_json *method = weft__json_get(object, "method");
+    const struct weft_json *id = members.id;
     bool nomem = false;
     bool id_ok = id && read_id(id, arena, &frame->id, &nomem);
     if (nomem)
         return WEFT_ERR_NOMEM;
     /* A null id is what errors without a call carry; a call that has one could not be told apart
      * from them, so it is refused as §4 advises. */
-    if (id && !id_ok && (method || !weft__json_is(id, WEFT_JSON_NULL)))
+    if (id && !id_ok && (members.method || !weft__json_is(id, WEFT_JSON_NULL)))
         return 0;
-    if (!weft__json_u53(weft__json_get(object, "seq"), &frame->seq))
+    if (!weft__json_u53(members.seq, &frame->seq))
         frame->seq = 0;
-    if (!method)
-        return decode_answer(object, id, arena, frame);
-    if (!weft__json_get(object, "result") && !weft__json_get(object, "error"))
-        decode_request(object, method, id_ok, frame);
+    if (!members.method)
+        return decode_answer(&members, arena, frame);
+    if (!members.result && !members.error)
+        decode_request(&members, id_ok, frame);
     if (frame->kind == WEFT_RPC_KIND_NOTIFY && is_protocol_name(frame->method))
         return decode_protocol(arena, frame);
     return 0;
