@@ -6,7 +6,7 @@
 
 enum { VARINT_MAX_SIZE = 10 };
 
-static bool read_varint(struct weft_pb_reader *reader, uint64_t *ret_value)
+static bool read_long_varint(struct weft_pb_reader *reader, uint64_t *ret_value)
 {
     uint64_t value = 0;
     for (unsigned i = 0; i < VARINT_MAX_SIZE && reader->at + i < reader->end; i++) {
@@ -22,6 +22,15 @@ static bool read_varint(struct weft_pb_reader *reader, uint64_t *ret_value)
         }
     }
     return false;
+}
+
+/* Nearly all are tags, flags and lengths below 128: one byte. */
+static inline bool read_varint(struct weft_pb_reader *reader, uint64_t *ret_value)
+{
+    if (WEFT_UNLIKELY(reader->at == reader->end || *reader->at >= 0x80))
+        return read_long_varint(reader, ret_value);
+    *ret_value = *reader->at++;
+    return true;
 }
 
 static bool read_fixed(struct weft_pb_reader *reader, size_t size, uint64_t *ret_value)
