@@ -2,12 +2,12 @@
 /* SipHash-1-3. */
 #include "base/hash.h"
 
-static uint64_t rotl(uint64_t x, unsigned n)
+static inline uint64_t rotl(uint64_t x, unsigned n)
 {
     return (x << n) | (x >> (64 - n));
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];
@@ -19,6 +19,14 @@ static void sip_round(uint64_t v[4])
     v[1] = rotl(v[1], 17) ^ v[2];
     v[3] = rotl(v[3], 21) ^ v[0];
     v[2] = rotl(v[2], 32);
+}
+
+/* Compilers make one load of this. */
+static inline uint64_t load_le64(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
 }
 
 static uint64_t load_le(const uint8_t *p, size_t len)
@@ -39,7 +47,7 @@ uint64_t weft__hash(const struct weft_hash_key *key, struct weft_slice data)
     };
     size_t whole = data.len & ~(size_t)7u;
     for (size_t at = 0; at < whole; at += 8) {
-        uint64_t m = load_le(data.ptr + at, 8);
+        uint64_t m = load_le64(data.ptr + at);
         v[3] ^= m;
         sip_round(v);
         v[0] ^= m;
