@@ -15,9 +15,8 @@ static inline uint64_t string_stops(uint64_t v)
 {
     uint64_t quote = v ^ BYTES(0x22);
     uint64_t backslash = v ^ BYTES(0x5c);
-    uint64_t hits = ((quote - BYTES(1)) & ~quote) | ((backslash - BYTES(1)) & ~backslash) |
-                    ((v - BYTES(0x20)) & ~v);
-    return hits & BYTES(0x80);
+    uint64_t hits = (quote - BYTES(1)) | (backslash - BYTES(1)) | (v - BYTES(0x20));
+    return hits & ~v & BYTES(0x80);
 }
 
 /* The first quote, backslash or control character from |at| on, or |end|. Adds to |seen| the bits
@@ -170,7 +169,24 @@ static bool find_close(struct weft_json_lexer *lexer, const uint8_t **at, uint64
     return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_TRUNCATED, lexer->end, "unfinished string");
 }
 
-bool weft__json_lex_string(struct weft_json_lexer *lexer, struct weft_json *ret_value)
+/* The string from the quote at lexer->at to the one at |close| is taken as it stands. */
+static inline void take_string(struct weft_json_lexer *lexer, const uint8_t *close,
+                               struct weft_json *ret_value)
+{
+    const uint8_t *open = lexer->at;
+    uint32_t len = (uint32_t)(close - open - 1);
+    ret_value->type = WEFT_JSON_STRING;
+    ret_value->flags = 0;
+    ret_value->span = 1;
+    ret_value->raw = open;
+    ret_value->raw_len = len + 2;
+    ret_value->as.string = open + 1;
+    ret_value->count = len;
+    lexer->at = close + 1;
+}
+
+/* With escapes, bytes that may not be UTF-8, or faults. */
+static WEFT_NOINLINE bool lex_any_string(struct weft_json_lexer *lexer, struct weft_json *ret_value)
 {
     const uint8_t *open = lexer->at;
     const uint8_t *close = open + 1;
@@ -181,13 +197,18 @@ bool weft__json_lex_string(struct weft_json_lexer *lexer, struct weft_json *ret_
     size_t len = (size_t)(close - open - 1);
     if ((seen & BYTES(0x80)) && !lexer->text_is_utf8 && !weft__utf8_valid(open + 1, len))
         return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_UTF8, open, "string is not UTF-8");
-    ret_value->type = WEFT_JSON_STRING;
-    ret_value->flags = 0;
-    ret_value->span = 1;
-    ret_value->raw = open;
-    ret_value->raw_len = (uint32_t)(len + 2);
-    ret_value->as.string = open + 1;
-    ret_value->count = (uint32_t)len;
-    lexer->at = close + 1;
+    take_string(lexer, close, ret_value);
     return !escaped || decode(lexer, open + 1, close, ret_value);
+}
+
+bool weft__json_lex_string(struct weft_json_lexer *lexer, struct weft_json *ret_value)
+{
+    uint64_t seen = 0;
+    const uint8_t *stop = find_stop(lexer->at + 1, lexer->end, &seen);
+    bool plain =
+        stop < lexer->end && *stop == '"' && (!(seen & BYTES(0x80)) || lexer->text_is_utf8);
+    if (WEFT_UNLIKELY(!plain))
+        return lex_any_string(lexer, ret_value);
+    take_string(lexer, stop, ret_value);
+    return true;
 }
