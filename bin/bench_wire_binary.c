@@ -106,7 +106,7 @@ static bool read_frame(struct weft_slice frame, struct bench_event *event)
     uint32_t body = 0;
     bool has_payload = false;
     weft__pb_reader_init(&reader, frame);
-    while (weft__pb_read(&reader, &field)) {
+    while (weft__pb_read_short(&reader, &field)) {
         if (field.number == ID && field.type == WEFT_PB_VARINT) {
             event->number = field.value & 1 ? field.value >> 1 : UINT64_MAX;
         } else if (field.number == PAYLOAD && field.type == WEFT_PB_BYTES) {

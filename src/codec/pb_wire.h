@@ -43,6 +43,33 @@ static inline void weft__pb_reader_init(struct weft_pb_reader *reader, struct we
  * tells which: 0, or WEFT_ERR_PROTOCOL for truncated or malformed input. */
 bool weft__pb_read(struct weft_pb_reader *reader, struct weft_pb_field *ret_field);
 
+/* The same where it is read a million times a second: fields whose tag and number, or length, take
+ * a byte each are read in place and stay in registers. */
+static inline bool weft__pb_read_short(struct weft_pb_reader *reader,
+                                       struct weft_pb_field *ret_field)
+{
+    const uint8_t *at = reader->at;
+    size_t left = (size_t)(reader->end - at);
+    if (left >= 2 && !reader->err && at[0] >= 8 && at[0] < 0x80 && at[1] < 0x80) {
+        enum weft_pb_type type = (enum weft_pb_type)(at[0] & 7);
+        if (type == WEFT_PB_VARINT) {
+            *ret_field = (struct weft_pb_field){at[0] >> 3, type, at[1], {NULL, 0}};
+            reader->at = at + 2;
+            return true;
+        }
+        if (type == WEFT_PB_BYTES && at[1] <= left - 2) {
+            *ret_field = (struct weft_pb_field){at[0] >> 3, type, 0, {at + 2, at[1]}};
+            reader->at = at + 2 + at[1];
+            return true;
+        }
+    }
+    struct weft_pb_field field;
+    if (!weft__pb_read(reader, &field))
+        return false;
+    *ret_field = field;
+    return true;
+}
+
 /* Appends one field. A failure is kept in |b|. */
 void weft__pb_write_varint(struct weft_bytes *b, uint32_t number, uint64_t value);
 void weft__pb_write_fixed64(struct weft_bytes *b, uint32_t number, uint64_t value);

@@ -34,7 +34,7 @@ struct decoder {
 
 /* ---- Fields ---- */
 
-static bool take_field(struct raw_frame *raw, const struct weft_pb_field *field)
+static inline bool take_field(struct raw_frame *raw, const struct weft_pb_field *field)
 {
     bool is_number = field->number <= WEFT_RPC_BINARY_ACK;
     if (field->number > WEFT_RPC_BINARY_BODY_MAX)
@@ -72,7 +72,7 @@ static int read_frame(struct weft_slice bytes, struct raw_frame *raw)
     struct weft_pb_field field;
     *raw = (struct raw_frame){.body = 0};
     weft__pb_reader_init(&reader, bytes);
-    while (weft__pb_read(&reader, &field))
+    while (weft__pb_read_short(&reader, &field))
         if (!take_field(raw, &field))
             return WEFT_ERR_PROTOCOL;
     return reader.err;
@@ -119,7 +119,7 @@ static bool read_call(struct weft_slice inside, struct weft_rpc_frame *frame)
     struct weft_rpc_meta *meta = &frame->meta;
     bool method_ok = false, meta_ok = true;
     weft__pb_reader_init(&reader, inside);
-    while (weft__pb_read(&reader, &field)) {
+    while (weft__pb_read_short(&reader, &field)) {
         switch (field.number) {
         case 2:
             method_ok = true;
