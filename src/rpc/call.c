@@ -111,7 +111,9 @@ static void note_end(struct weft_rpc_call *call, int status)
     } else {
         ++env->counters.results;
     }
-    uint64_t latency_ns = weft__rpc_env_now_ns(env, call->now_ns) - call->started_ns;
+    env->ended_ns = weft__rpc_env_now_ns(env, call->now_ns);
+    env->ended_turn_ns = call->deferred ? 0 : call->now_ns;
+    uint64_t latency_ns = env->ended_ns - call->started_ns;
     struct weft_rpc_method_stats *stats = weft__rpc_call_stats(call);
     if (stats)
         weft__rpc_method_stats_end(stats, status, latency_ns);
@@ -336,6 +338,7 @@ static int hold(struct weft_rpc_call *call)
             weft__timer_start(call->env->wheel, &call->timer, call->deadline_ns);
     }
     call->deferred = true;
+    call->env->ended_turn_ns = 0;
     weft__list_push(&call->peer->deferred, &call->link);
     ++call->peer->in_flight;
     ++call->env->counters.in_flight;

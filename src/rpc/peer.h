@@ -118,6 +118,8 @@ struct weft_rpc_env {
     struct weft_bytes out;
     struct weft_list idle_calls; /* for reuse, by link */
     size_t idle_count;
+    uint64_t ended_ns;      /* when the last call ended that was answered at once … */
+    uint64_t ended_turn_ns; /* … and |now_ns| of the turn that it came in; 0: another one waits */
 };
 
 /* |registry| and |wheel| must outlive it. |hash_key| is random. Limits are the defaults and may be

@@ -192,7 +192,7 @@ static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
     call->id = frame->id;
     call->params = frame->params;
     call->now_ns = in->now_ns;
-    call->started_ns = weft__rpc_env_now_ns(peer->env, in->now_ns);
+    call->started_ns = weft__rpc_env_start_ns(peer->env, in->now_ns);
     /* JSON-RPC 2.0 §4.1: a notification is never answered. */
     call->settled = frame->kind == WEFT_RPC_KIND_NOTIFY;
     if (peer->greeted) {

@@ -19,6 +19,13 @@ static uint64_t fake_now(void *ctx)
 
 static struct weft_clock fake_clock = {.monotonic_ns = fake_now, .ctx = &world};
 
+/* Counts how often it was asked: each time a microsecond has passed. */
+static uint64_t count_reads(void *ctx)
+{
+    uint64_t *reads = ctx;
+    return ++*reads * 1000;
+}
+
 static void note(const char *word)
 {
     size_t len = strlen(seen.log);
@@ -172,6 +179,34 @@ static void latencies_fall_into_ascending_buckets(void **state)
     assert_int_equal(stats.latency[WEFT_RPC_LATENCY_BOUNDS], 1);
 }
 
+static void calls_of_one_turn_begin_when_the_one_before_has_ended(void **state)
+{
+    (void)state;
+    uint64_t reads = 0;
+    const struct weft_clock clock = {.monotonic_ns = count_reads, .ctx = &reads};
+    const char *echo = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"demo.echo\"}";
+    world.env.clock = &clock;
+    assert_ok(world_receive(&world, echo));
+    assert_int_equal(reads, 2);
+    assert_ok(world_receive(&world, echo));
+    assert_int_equal(reads, 3);
+    assert_int_equal(seen.latency_ns, 1000);
+    /* What a method does before it defers its call is not the next one's time. */
+    assert_ok(world_receive(&world, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"test.hold\"}"));
+    assert_ok(world_receive(&world, echo));
+    assert_int_equal(reads, 5);
+    assert_int_equal(seen.latency_ns, 1000);
+    /* Nor is a turn the one before. */
+    world_advance_ms(&world, 1);
+    assert_ok(world_receive(&world, echo));
+    assert_int_equal(reads, 7);
+    /* A call that is answered late does not begin the next one. */
+    weft__rpc_call_result(world_take(&world, 0), WEFT_SLICE_LIT("1"));
+    assert_ok(world_receive(&world, echo));
+    assert_int_equal(reads, 10);
+    world.env.clock = &fake_clock;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +216,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deferred_call_is_over_with_its_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_method_has_its_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_ends_calls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(calls_of_one_turn_begin_when_the_one_before_has_ended,
+                                        set_up, tear_down),
         cmocka_unit_test(latencies_fall_into_ascending_buckets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
