@@ -17,7 +17,7 @@ import { isObject, newCall, newNotification } from "../protocol/frame.js";
 import { wireOf } from "../protocol/wires.js";
 import type { Transport, TransportFactory } from "../transport/transport.js";
 import { Session } from "./session.js";
-import { closeError, isFinal, unavailable } from "./failures.js";
+import { closeCodes, closeError, isFinal, unavailable } from "./failures.js";
 import { backoffMs } from "../util/backoff.js";
 import type { Clock, Timer } from "../util/clock.js";
 import { Liveness, presencePingMs } from "./liveness.js";
@@ -55,8 +55,6 @@ const stableMs = 5000;
 const goawayMaxMs = 300_000;
 /** The greeting's id; calls count from 1. */
 const helloId = 0;
-/** The close code by which a server says that another connection has our session. */
-const fencedCode = 4001;
 
 /** Connects, greets, notices cuts and connects again. */
 export class Connection {
@@ -141,10 +139,10 @@ export class Connection {
         this.#wire = wireOf(subprotocol);
         this.#say(newCall(helloId, "$/hello", this.#hello()));
       },
-      onMessage: (message) => this.#message(message),
+      onMessage: (message) => this.#transport === current && this.#message(message),
       onClose: (code, reason) => {
         if (this.#transport !== current) return;
-        if (code === fencedCode) this.#endSession();
+        if (code === closeCodes.fenced) this.#endSession();
         this.#lost(closeError(code, reason));
       },
     });
@@ -175,9 +173,11 @@ export class Connection {
     return verdict === "new";
   }
 
-  /** The server broke the protocol: going on with the session would only repeat that. */
+  /** The server broke the protocol, and is told: going on with the session would only repeat that. */
   #violated(problem: string): void {
     this.#endSession();
+    this.#transport?.close(closeCodes.violation, problem);
+    this.#transport = null;
     this.#lost(new WeftError("data_loss", problem));
   }
 

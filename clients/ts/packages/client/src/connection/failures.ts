@@ -2,6 +2,14 @@
 /** Why a connection ended, and whether another one would end alike. */
 import { WeftError } from "../errors.js";
 
+/** Close codes that say more than that a connection ended. */
+export const closeCodes = {
+  /** Another connection has our session. */
+  fenced: 4001,
+  /** The other side broke the protocol. */
+  violation: 1008,
+} as const;
+
 /** Refusals after which trying again is pointless. */
 const final = new Set(["unauthenticated", "permission_denied", "unimplemented", "failed_precondition"]);
 

@@ -169,7 +169,7 @@ test("a number left out ends connection and session", async () => {
   first.say({ id: 1, result: 1, seq: 2 });
   await failed;
   await settle();
-  assert.equal(first.ended, "dropped");
+  assert.deepEqual([first.ended, first.code], ["closed", 1008]);
   w.client.close();
 });
 

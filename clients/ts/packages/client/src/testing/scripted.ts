@@ -10,6 +10,8 @@ export class ScriptedLink implements Transport {
   readonly sent: Record<string, unknown>[] = [];
   /** How the client ended it. */
   ended: "closed" | "dropped" | null = null;
+  /** The code it was closed with. */
+  code = 0;
 
   constructor(
     readonly handlers: TransportHandlers,
@@ -20,8 +22,9 @@ export class ScriptedLink implements Transport {
     this.sent.push(...this.wire.decode(message).map(toJson));
   }
 
-  close(): void {
+  close(code: number): void {
     this.ended = "closed";
+    this.code = code;
   }
 
   drop(): void {
