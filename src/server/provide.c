@@ -319,6 +319,7 @@ static void serve_provide(struct weft_rpc_call *call, void *ctx)
     if (!read_methods(call, &offers) || !read_capacity(call, &offers) ||
         !check_names(own, call, &offers))
         return;
+    bool fresh = !find_link(weft__rpc_call_peer(call));
     struct weft_provide_link *link = get_link(own, weft__rpc_call_peer(call));
     int err = link ? 0 : WEFT_ERR_NOMEM;
     if (link) {
@@ -327,7 +328,8 @@ static void serve_provide(struct weft_rpc_call *call, void *ctx)
         err = offer_all(&provide->table, provider, &offers);
         count = provider->offer_count;
         pthread_mutex_unlock(&provide->mutex);
-        if (count == 0)
+        /* One that was there before may have calls, though it offers nothing any more. */
+        if (count == 0 && fresh)
             link_free(link);
     }
     if (err)

@@ -3,6 +3,8 @@
  * what travels with it, and what becomes of it when a provider is lost. */
 #include "rpc_support.h"
 
+#include "rpc/providers.h"
+
 #include <unistd.h>
 
 static struct test_in_process *world;
@@ -382,6 +384,61 @@ static void without_a_provider_calls_are_unavailable(void **state)
     (void)rpc_next_error(ws, 4, "unimplemented", NULL);
     test_ws_close(ws);
     test_ws_close(worker);
+}
+
+/* Provides names that are new until there is room for no more; none of them stays. */
+static void use_up_all_names(struct test_ws *ws)
+{
+    enum { IN_A_CALL = 64 };
+    for (int next = 0; next < WEFT_RPC_PROVIDED_NAMES_MAX; next += IN_A_CALL) {
+        char text[IN_A_CALL * 16 + 128];
+        size_t len = (size_t)snprintf(text, sizeof(text),
+                                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.provide\","
+                                      "\"params\":{\"methods\":[\"app.n%d\"",
+                                      next);
+        for (int i = 1; i < IN_A_CALL; i++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"app.n%d\"", next + i);
+        snprintf(text + len, sizeof(text) - len, "]}}");
+        test_ws_send(ws, text);
+        bool full = weft__json_get(rpc_next(ws, 1), "error") != NULL;
+        (void)test_ws_result(ws, "rpc.unprovide", NULL);
+        if (full)
+            return;
+    }
+}
+
+/* It has taken all back, and what it offers then is refused: its calls are still its. */
+static void a_refused_offer_does_not_end_what_runs(void **state)
+{
+    (void)state;
+    struct weft_server_options options;
+    struct test_in_process *before = world;
+    test_in_process_options(&options);
+    world = test_in_process_start(&options);
+    struct test_ws *worker = provide(0, "{\"methods\":[\"app.runs\"]}");
+    struct test_ws *ws = caller(1);
+    rpc_send(ws, 1, "app.runs", "[]", "");
+    const struct weft_json *call = next_call(worker, "app.runs");
+    rpc_send(ws, 2, "app.runs", "[]", "");
+    (void)next_call(worker, "app.runs");
+    (void)test_ws_result(worker, "rpc.unprovide", NULL);
+    struct test_ws *greedy = caller(1);
+    use_up_all_names(greedy);
+    assert_string_equal(test_ws_error(worker, "rpc.provide", "{\"methods\":[\"app.more\"]}"),
+                        "resource_exhausted");
+    assert_int_equal(metric("weft_providers"), 2);
+    assert_int_equal(metric("weft_provide_in_flight"), 2);
+    test_ws_send(ws, "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":{\"id\":1}}");
+    (void)rpc_next_error(ws, 1, "canceled", NULL);
+    const struct weft_json *cancel = test_ws_next(worker);
+    assert_true(weft__json_string_is(weft__json_get(cancel, "method"), "$/cancel"));
+    answer(worker, call, "\"result\":0"); /* harmless */
+    await_metric("weft_provide_in_flight", 1);
+    test_ws_close(greedy);
+    test_ws_close(ws);
+    test_ws_close(worker);
+    test_in_process_free(world);
+    world = before;
 }
 
 /* ---- providers that come back ---- */
@@ -871,6 +928,7 @@ int main(void)
         cmocka_unit_test(a_call_with_a_key_fails_over_with_it),
         cmocka_unit_test(a_call_does_not_fail_over_for_ever),
         cmocka_unit_test(without_a_provider_calls_are_unavailable),
+        cmocka_unit_test(a_refused_offer_does_not_end_what_runs),
         cmocka_unit_test(a_provider_that_resumes_keeps_its_calls),
         cmocka_unit_test(harmless_calls_do_not_wait_for_a_provider_that_is_away),
         cmocka_unit_test(a_provider_that_does_not_come_back_is_lost),
