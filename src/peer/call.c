@@ -338,7 +338,7 @@ static void on_cancel(struct weft_rpc_call *rpc, int status, void *ctx)
     atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
     WEFT_ASSERT(call->rpc == rpc);
     if (call->stream)
-        weft__stream_detach(call->stream);
+        weft__stream_detach(call->stream); /* tells the application, which may answer */
     if (status == WEFT_STATUS_CANCELED) {
         if ((!tell_unwanted(call) && take(call, CALL_OVER)) || call->answer_waits) {
             weft__rpc_call_fail(leave_rpc(call), &canceled);
@@ -346,8 +346,10 @@ static void on_cancel(struct weft_rpc_call *rpc, int status, void *ctx)
         }
     } else {
         (void)take(call, CALL_OVER);
-        weft__rpc_call_drop(leave_rpc(call)); /* nothing is sent */
-        unref(call);
+        if (call->rpc) {
+            weft__rpc_call_drop(leave_rpc(call)); /* nothing is sent */
+            unref(call);
+        }
         (void)tell_unwanted(call);
     }
     unref(call);

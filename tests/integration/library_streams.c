@@ -523,6 +523,26 @@ static void so_does_the_end_of_the_connection(void **state)
     assert_int_equal(atomic_load(&flood_ended) + atomic_load(&listen_ended), before + 2);
 }
 
+/* The handler learns of it in its callback, and answers and lets go there. */
+static void so_does_it_for_a_handler_that_answers_when_told(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct weft_item *item = NULL;
+        struct weft_client *client = connect_client();
+        struct weft_stream *stream = open_call(client, "test.count", "[1000000]", 0);
+        assert_ok(weft_stream_receive_wait(stream, &item));
+        weft_item_free(item);
+        weft_client_close(client); /* while the handler waits for room */
+        weft_stream_unref(stream);
+        client = connect_client();
+        stream = open_call(client, "test.count", "[3]", 0);
+        expect_answer(stream, WEFT_STATUS_OK, "3");
+        weft_stream_unref(stream);
+        weft_client_close(client);
+    }
+}
+
 static void a_plain_method_can_be_opened_and_answers(void **state)
 {
     (void)state;
@@ -678,6 +698,7 @@ int main(void)
         cmocka_unit_test(leaving_early_cancels_the_call),
         cmocka_unit_test(a_deadline_ends_both_sides),
         cmocka_unit_test(so_does_the_end_of_the_connection),
+        cmocka_unit_test(so_does_it_for_a_handler_that_answers_when_told),
         cmocka_unit_test(a_plain_method_can_be_opened_and_answers),
         cmocka_unit_test(unfit_items_are_refused),
         cmocka_unit_test(servers_open_streams_of_clients),
