@@ -157,7 +157,7 @@ static bool take(struct weft_call *call, enum call_state next)
 {
     int open = CALL_OPEN;
     bool mine = atomic_compare_exchange_strong(&call->state, &open, (int)next);
-    if (mine && call->stream)
+    if (mine && next == CALL_ANSWERED && call->stream)
         weft__stream_seal(call->stream);
     return mine;
 }
@@ -337,19 +337,17 @@ static void on_cancel(struct weft_rpc_call *rpc, int status, void *ctx)
     struct weft_call *call = ctx;
     atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
     WEFT_ASSERT(call->rpc == rpc);
-    if (call->stream)
-        weft__stream_detach(call->stream); /* tells the application, which may answer */
     if (status == WEFT_STATUS_CANCELED) {
+        if (call->stream)
+            weft__stream_detach(call->stream); /* tells the application, which may answer */
         if ((!tell_unwanted(call) && take(call, CALL_OVER)) || call->answer_waits) {
             weft__rpc_call_fail(leave_rpc(call), &canceled);
             unref(call);
         }
     } else {
         (void)take(call, CALL_OVER);
-        if (call->rpc) {
-            weft__rpc_call_drop(leave_rpc(call)); /* nothing is sent */
-            unref(call);
-        }
+        weft__rpc_call_drop(leave_rpc(call)); /* nothing is sent */
+        unref(call);
         (void)tell_unwanted(call);
     }
     unref(call);

@@ -110,6 +110,16 @@ static struct item *queue_take(struct queue *queue)
     return item;
 }
 
+static void queue_put_back(struct queue *queue, struct item *item)
+{
+    item->next = queue->first;
+    queue->first = item;
+    if (!item->next)
+        queue->last = &item->next;
+    queue->items++;
+    queue->bytes += item->item.len;
+}
+
 static void queue_clear(struct queue *queue)
 {
     struct item *item;
@@ -282,24 +292,31 @@ void weft__stream_ended(struct weft_stream *stream)
     weft__stream_let_go(stream);
 }
 
-/* Sends while there is credit. Returns whether there is room that somebody waits for. */
+/* Sends while there is credit. Returns whether there is room that somebody waits for. What is being
+ * sent is out of the queue: sending may end the call, which drops what is in it. */
 static bool send_waiting(struct weft_stream *stream)
 {
     bool room = false;
     while (stream->owner) {
         pthread_mutex_lock(&stream->mutex);
-        struct item *item = stream->out.first;
+        struct item *item = queue_take(&stream->out);
         pthread_mutex_unlock(&stream->mutex);
-        if (!item ||
-            stream->carrier->send(stream->owner, weft__slice(item->item.value, item->item.len)) ==
-                WEFT_ERR_LIMIT)
+        if (!item)
             break;
+        int err =
+            stream->carrier->send(stream->owner, weft__slice(item->item.value, item->item.len));
         pthread_mutex_lock(&stream->mutex);
-        queue_take(&stream->out);
-        room |= stream->refused;
-        stream->refused = false;
-        pthread_cond_broadcast(&stream->changed);
+        bool again = err == WEFT_ERR_LIMIT && !stream->over;
+        if (again) {
+            queue_put_back(&stream->out, item);
+        } else {
+            room |= stream->refused;
+            stream->refused = false;
+            pthread_cond_broadcast(&stream->changed);
+        }
         pthread_mutex_unlock(&stream->mutex);
+        if (again)
+            break;
         weft_item_free(&item->item);
     }
     return room;

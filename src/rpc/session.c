@@ -164,11 +164,12 @@ enum weft_rpc_resume_result weft__rpc_session_take_up(struct weft_rpc_session *s
         weft__rpc_resume_judge(session ? &session->resume : NULL, id, wire, principal);
     if (result != WEFT_RPC_RESUME_OK)
         return result;
+    if (weft__rpc_resume_issue(&session->resume, ret_token))
+        return WEFT_RPC_RESUME_EXPIRED;
     int err = weft__rpc_delivery_resume(&session->delivery, seen);
     if (err)
         return err == WEFT_ERR_LIMIT ? WEFT_RPC_RESUME_OVERFLOW : WEFT_RPC_RESUME_UNKNOWN;
-    return weft__rpc_resume_issue(&session->resume, ret_token) ? WEFT_RPC_RESUME_EXPIRED
-                                                               : WEFT_RPC_RESUME_OK;
+    return WEFT_RPC_RESUME_OK;
 }
 
 static void replay(void *ctx, struct weft_slice message)
