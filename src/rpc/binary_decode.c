@@ -128,6 +128,7 @@ static bool read_call(struct weft_slice inside, struct weft_rpc_frame *frame)
         case 3:
             meta->has_timeout = true;
             meta->timeout_ms = number_of(&field, &meta_ok);
+            meta_ok = meta_ok && meta->timeout_ms <= NUMBER_MAX;
             break;
         case 4:
             meta->idem = text_of(&field, &meta_ok);
@@ -325,7 +326,12 @@ static int decode_credit(struct weft_slice inside, struct weft_rpc_frame *frame)
         else if (field.number == 2)
             frame->bytes_total = number_of(&field, &ok);
     }
-    return ok && !reader.err ? 0 : WEFT_ERR_PROTOCOL;
+    if (!ok || reader.err)
+        return WEFT_ERR_PROTOCOL;
+    /* Such a total cannot be said on the text wire, where it means nothing either. */
+    if (frame->items_total > NUMBER_MAX || frame->bytes_total > NUMBER_MAX)
+        frame->kind = WEFT_RPC_KIND_IGNORED;
+    return 0;
 }
 
 /* A payload without a body is an item; with neither, a frame acknowledges or says nothing. */

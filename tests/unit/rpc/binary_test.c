@@ -113,7 +113,7 @@ static void every_other_kind_comes_back(void **state)
             decode_one(encode((struct weft_rpc_head){.kind = kinds[i],
                                                      .method = WEFT_SLICE_LIT("n"),
                                                      .ack = 9,
-                                                     .items_total = UINT64_MAX,
+                                                     .items_total = (UINT64_C(1) << 53) - 1,
                                                      .bytes_total = 1},
                               about ? 6 : 0, payload ? "\"v\"" : NULL));
         assert_int_equal(frame->kind, kinds[i]);
@@ -122,7 +122,27 @@ static void every_other_kind_comes_back(void **state)
         if (payload)
             assert_true(weft__json_string_is(frame->value, "v"));
         if (kinds[i] == WEFT_RPC_KIND_CREDIT)
-            assert_true(frame->items_total == UINT64_MAX && frame->bytes_total == 1);
+            assert_true(frame->items_total == (UINT64_C(1) << 53) - 1 && frame->bytes_total == 1);
+    }
+}
+
+static void numbers_that_the_text_wire_cannot_say_are_refused(void **state)
+{
+    (void)state;
+    static const uint64_t numbers[] = {UINT64_C(1) << 53, UINT64_C(1) << 63, UINT64_MAX};
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(numbers); i++) {
+        struct weft_rpc_head credit = {
+            .kind = WEFT_RPC_KIND_CREDIT, .items_total = numbers[i], .bytes_total = 1};
+        assert_int_equal(decode_one(encode(credit, 3, NULL))->kind, WEFT_RPC_KIND_IGNORED);
+        credit = (struct weft_rpc_head){
+            .kind = WEFT_RPC_KIND_CREDIT, .items_total = 1, .bytes_total = numbers[i]};
+        assert_int_equal(decode_one(encode(credit, 3, NULL))->kind, WEFT_RPC_KIND_IGNORED);
+        const struct weft_rpc_meta meta = {.has_timeout = true, .timeout_ms = numbers[i]};
+        assert_true(decode_one(encode((struct weft_rpc_head){.kind = WEFT_RPC_KIND_CALL,
+                                                             .method = WEFT_SLICE_LIT("m"),
+                                                             .meta = &meta},
+                                      1, NULL))
+                        ->meta.malformed);
     }
 }
 
@@ -480,6 +500,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(calls_keep_all_they_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_timeout_of_0_is_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_other_kind_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_that_the_text_wire_cannot_say_are_refused, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(errors_keep_all_they_say, set_up, tear_down),
         cmocka_unit_test_setup_teardown(these_bytes_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_item_costs_at_most_ten_bytes, set_up, tear_down),
