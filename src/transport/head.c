@@ -56,6 +56,8 @@ int weft__transport_accept(struct weft_transport *t, const struct weft_ws_upgrad
     err = send_bytes(t, &head);
     if (err)
         return err;
+    /* A client that does not wait for the answer may have a ping behind its request. */
+    weft__outq_bar(&t->out);
     weft__transport_ws_begin(t);
     weft__transport_deflate_begin(t, &deflate);
     weft__transport_answered(t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages in and out. Everything sent during a tick gathers in the output queue; the set's hook
- * flushes each touched transport once. Control frames wait in the ws connection until then, so that
- * they can go out before data that was not begun.
+ * flushes each touched transport once. Control frames wait in the ws connection until then; they
+ * and messages of the lane of control go out before data that was not begun (outq.h).
  */
 #include "transport/core.h"
 
@@ -228,6 +228,23 @@ int weft__transport_send(struct weft_transport *t, enum weft_ws_opcode opcode,
     return sent_or_drop(t, 1, err);
 }
 
+int weft__transport_send_control(struct weft_transport *t, enum weft_ws_opcode opcode,
+                                 struct weft_slice data)
+{
+    int err = check_send(t, data.len);
+    if (err)
+        return err;
+    struct weft_bytes out;
+    err = weft__outq_open_control(&t->out, &t->set->pool, data.len + WEFT_WS_HEAD_MAX, &out);
+    if (!err) {
+        /* RFC 7692 §6: without RSV1 a message is no part of the compressor's context, whose
+         * messages have to arrive in the order in which they were compressed. */
+        err = weft__ws_conn_frame(&t->ws, &out, opcode, true, data);
+        weft__outq_close_control(&t->out, &t->set->pool, &out);
+    }
+    return sent_or_drop(t, 1, err);
+}
+
 int weft__transport_send_frames(struct weft_transport *t, struct weft_slice frames,
                                 struct weft_buf *owner, size_t count)
 {
@@ -261,23 +278,16 @@ static int queue_control(struct weft_transport *t)
 {
     enum { CONTROL_MAX = 4096 };
     struct weft_bytes out;
-    int err;
-    if (t->ws.close_waits || weft__outq_empty(&t->out)) {
-        err = weft__outq_open(&t->out, &t->set->pool, CONTROL_MAX, &out);
-        if (!err) {
-            err = weft__ws_conn_take_control(&t->ws, &out);
-            weft__outq_close(&t->out, &out);
-        }
+    bool last = t->ws.close_waits;
+    int err = last ? weft__outq_open(&t->out, &t->set->pool, CONTROL_MAX, &out)
+                   : weft__outq_open_control(&t->out, &t->set->pool, CONTROL_MAX, &out);
+    if (err)
         return err;
-    }
-    uint8_t frames[CONTROL_MAX];
-    out = (struct weft_bytes){.alloc = t->set->options.alloc,
-                              .ptr = frames,
-                              .cap = sizeof(frames),
-                              .limit = sizeof(frames)};
     err = weft__ws_conn_take_control(&t->ws, &out);
-    if (!err)
-        err = weft__outq_insert(&t->out, &t->set->pool, weft__bytes_slice(&out));
+    if (last)
+        weft__outq_close(&t->out, &out);
+    else
+        weft__outq_close_control(&t->out, &t->set->pool, &out);
     return err;
 }
 

@@ -108,6 +108,8 @@ static void pop(struct weft_outq *q, struct weft_outq_pool *pool)
     q->head = segment->next;
     if (!q->head)
         q->tail = NULL;
+    if (q->control_end == segment)
+        q->control_end = NULL;
     release(pool, segment);
 }
 
@@ -171,23 +173,70 @@ int weft__outq_rest(struct weft_outq *q, struct weft_outq_pool *pool, const stru
     return 0;
 }
 
-int weft__outq_insert(struct weft_outq *q, struct weft_outq_pool *pool, struct weft_slice slice)
+/* ---- Control ---- */
+
+int weft__outq_open_control(struct weft_outq *q, struct weft_outq_pool *pool, size_t room,
+                            struct weft_bytes *ret_bytes)
 {
-    WEFT_ASSERT(!q->in_flight);
-    struct weft_outq_segment *segment = new_chunk(pool, slice.len);
-    if (!segment)
-        return WEFT_ERR_NOMEM;
-    weft__mem_copy(segment->ptr, slice.ptr, slice.len);
-    segment->len = slice.len;
-    q->bytes += slice.len;
-    /* A segment that was begun may end inside a frame. */
-    struct weft_outq_segment *after = q->head && q->head->off ? q->head : NULL;
-    struct weft_outq_segment **link = after ? &after->next : &q->head;
-    segment->next = *link;
-    *link = segment;
-    if (!segment->next)
-        q->tail = segment;
+    if (weft__outq_empty(q)) {
+        int err = weft__outq_open(q, pool, room, ret_bytes);
+        if (!err)
+            q->control_end = q->tail;
+        return err;
+    }
+    struct weft_outq_segment *tail = q->control_tail;
+    if (!tail || tail->cap - tail->len < room) {
+        tail = new_chunk(pool, room);
+        if (!tail)
+            return WEFT_ERR_NOMEM;
+        *(q->control ? &q->control_tail->next : &q->control) = tail;
+        q->control_tail = tail;
+    }
+    size_t left = tail->cap - tail->len;
+    *ret_bytes = (struct weft_bytes){
+        .alloc = pool->alloc, .ptr = tail->ptr + tail->len, .cap = left, .limit = left};
     return 0;
+}
+
+/* Takes the control that waits into the queue. Nothing is in flight. */
+static void take_control(struct weft_outq *q, struct weft_outq_pool *pool)
+{
+    struct weft_outq_segment *first = q->control;
+    /* A segment that was begun may end inside a frame. */
+    struct weft_outq_segment *begun = q->head && q->head->off ? q->head : NULL;
+    struct weft_outq_segment *after = q->control_end ? q->control_end : begun;
+    /* A little more of it needs no segment of its own. A reference has no room: its |cap| is 0. */
+    bool fits = q->control_end && first == q->control_tail &&
+                q->control_end->cap >= q->control_end->len + first->len;
+    q->control = NULL;
+    if (fits) {
+        weft__mem_copy(after->ptr + after->len, first->ptr, first->len);
+        after->len += first->len;
+        release(pool, first);
+    } else {
+        struct weft_outq_segment **link = after ? &after->next : &q->head;
+        q->control_tail->next = *link;
+        *link = first;
+        if (!q->control_tail->next)
+            q->tail = q->control_tail;
+        q->control_end = q->control_tail;
+    }
+    q->control_tail = NULL;
+}
+
+void weft__outq_close_control(struct weft_outq *q, struct weft_outq_pool *pool,
+                              const struct weft_bytes *bytes)
+{
+    struct weft_outq_segment *tail = q->control_tail;
+    if (!tail) {
+        weft__outq_close(q, bytes);
+        return;
+    }
+    WEFT_ASSERT(bytes->ptr == tail->ptr + tail->len && bytes->len <= tail->cap - tail->len);
+    tail->len += bytes->len;
+    q->bytes += bytes->len;
+    if (!q->in_flight)
+        take_control(q, pool);
 }
 
 /* ---- Emptying ---- */
@@ -215,6 +264,8 @@ static struct weft_outq_batch *new_batch(struct weft_outq_pool *pool)
 int weft__outq_gather(struct weft_outq *q, struct weft_outq_pool *pool, struct iovec **ret_iov)
 {
     WEFT_ASSERT(q->bytes && !q->in_flight && !q->batch);
+    if (q->control)
+        take_control(q, pool);
     /* Chunks that were opened and not written to. */
     while (q->head->off == q->head->len)
         pop(q, pool);
@@ -263,5 +314,10 @@ void weft__outq_clear(struct weft_outq *q, struct weft_outq_pool *pool)
     release_batch(q, pool);
     while (q->head)
         pop(q, pool);
+    while (q->control) {
+        struct weft_outq_segment *next = q->control->next;
+        release(pool, q->control);
+        q->control = next;
+    }
     *q = (struct weft_outq){0};
 }

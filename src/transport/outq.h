@@ -6,7 +6,14 @@
  *   head ─► [chunk: frame frame] ─► [reference: frame] ─► [chunk: frame, room ···] ◄─ tail
  *             ▲ off: sent so far                                       ▲ len
  *
- * Every segment holds whole frames, so between two segments control frames may be put in.
+ * Every segment holds whole frames, so between two segments others may be put in: those of the lane
+ * of control. While a send is in flight it waits beside the queue; then it goes behind what was
+ * begun and behind the control before it. It passes all data but what shares a chunk with
+ * either: so what is sent stays in order within each lane, and a queue without control pays
+ * nothing.
+ *
+ *   control ─► [chunk: frame frame]
+ *                     ╰─► head ─► [begun ···] ─► [control] ◄─ control_end ─► [data] ◄─ tail
  *
  * **Thread:** that of the pool's loop.
  */
@@ -57,8 +64,13 @@ struct weft_outq {
     struct weft_outq_segment *head;
     struct weft_outq_segment *tail;
     struct weft_outq_batch *batch; /* slices of the send in flight, when they are several */
-    size_t bytes;                  /* unsent */
-    size_t in_flight;              /* of these, gathered and not yet reported sent */
+    /* Control that waits for the end of the send in flight, oldest first. */
+    struct weft_outq_segment *control;
+    struct weft_outq_segment *control_tail;
+    /* The last segment that control may not pass; NULL: it may pass all that was not begun. */
+    struct weft_outq_segment *control_end;
+    size_t bytes;     /* unsent, control among them */
+    size_t in_flight; /* of these, gathered and not yet reported sent */
 };
 
 void weft__outq_pool_init(struct weft_outq_pool *pool, const struct weft_alloc *alloc);
@@ -120,10 +132,22 @@ WEFT_MUST_USE int weft__outq_append(struct weft_outq *q, struct weft_outq_pool *
 WEFT_MUST_USE int weft__outq_rest(struct weft_outq *q, struct weft_outq_pool *pool,
                                   const struct iovec *iov, size_t count, size_t sent);
 
-/* Puts |slice|, which is copied, before everything that was not begun. Nothing may be in flight.
- * **Errors:** WEFT_ERR_NOMEM. */
-WEFT_MUST_USE int weft__outq_insert(struct weft_outq *q, struct weft_outq_pool *pool,
-                                    struct weft_slice slice);
+/*
+ * The same for the lane of control: what is written, whole frames, leaves before the data of which
+ * nothing was gathered, and behind the control written before. weft__outq_close_control takes it
+ * over. **Errors:** WEFT_ERR_NOMEM.
+ */
+WEFT_MUST_USE int weft__outq_open_control(struct weft_outq *q, struct weft_outq_pool *pool,
+                                          size_t room, struct weft_bytes *ret_bytes);
+void weft__outq_close_control(struct weft_outq *q, struct weft_outq_pool *pool,
+                              const struct weft_bytes *bytes);
+
+/* What the queue holds now is not passed by control. */
+static inline void weft__outq_bar(struct weft_outq *q)
+{
+    WEFT_ASSERT(!q->control);
+    q->control_end = q->tail;
+}
 
 /* The next slices to send, at most WEFT_OUTQ_BATCH_BYTES in all, from a queue that is not empty.
  * They stay until weft__outq_sent; the queue may grow meanwhile. Returns their count. */

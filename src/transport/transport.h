@@ -20,7 +20,9 @@
  *
  * Output is corked: what is sent during a tick is copied into one pooled buffer (small messages) or
  * referenced (shared frames) and leaves in one system call at the end of the tick. One send is in
- * flight; control frames go out before data that was not begun.
+ * flight; control frames and messages sent as control go out before data that was not begun: behind
+ * the one send in flight (64 KiB), the message of which a part is out, and at most a chunk (16 KiB)
+ * that it shares.
  *
  * Rules:
  * - No callback is called from inside a call of this header; they come from the loop's tick.
@@ -378,6 +380,14 @@ void weft__transport_stream_end(struct weft_transport *transport);
  */
 WEFT_MUST_USE int weft__transport_send(struct weft_transport *transport, enum weft_ws_opcode opcode,
                                        struct weft_slice data);
+
+/*
+ * The same in the lane of control: the message goes out before data messages that were not begun,
+ * and behind control that was sent before it. It is never compressed. For short messages alone,
+ * since nothing passes them. **Errors:** as weft__transport_send.
+ */
+WEFT_MUST_USE int weft__transport_send_control(struct weft_transport *transport,
+                                               enum weft_ws_opcode opcode, struct weft_slice data);
 
 /*
  * Sends |frame|, one or more complete frames without masks that are shared between receivers, by
