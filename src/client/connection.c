@@ -113,9 +113,11 @@ static void greeted(void *ctx, const struct weft_rpc_answer *answer)
 static void session_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
 {
     struct weft_client *client = ctx;
-    (void)lane;
     /* A send that fails has ended the connection, and on_end follows. */
-    (void)!weft__transport_send(&client->transport, WEFT_WS_OPCODE_TEXT, message);
+    if (lane == WEFT_RPC_LANE_DATA)
+        (void)!weft__transport_send(&client->transport, WEFT_WS_OPCODE_TEXT, message);
+    else
+        (void)!weft__transport_send_control(&client->transport, WEFT_WS_OPCODE_TEXT, message);
 }
 
 static void session_failed(void *ctx, unsigned code, const char *reason)

@@ -40,7 +40,7 @@ enum weft_rpc_kind {
     WEFT_RPC_KIND_ERROR,
     WEFT_RPC_KIND_ITEM, /* of the stream that call |id| opened */
     WEFT_RPC_KIND_END,  /* no more items from this side */
-    /* Control: never numbered, goes out before data. */
+    /* Control: never numbered. It goes out before data, all but a cancellation. */
     WEFT_RPC_KIND_CANCEL,
     WEFT_RPC_KIND_CREDIT,
     WEFT_RPC_KIND_ACK,
@@ -152,6 +152,7 @@ struct weft_rpc_head {
     uint64_t ack;                           /* ACK; others: 0 = not said */
     uint64_t items_total;                   /* CREDIT */
     uint64_t bytes_total;                   /* CREDIT */
+    bool in_order;                          /* CREDIT: not to pass data, the call may be among it */
     bool has_payload;                       /* CALL, NOTIFY: parameters follow */
 };
 

@@ -173,12 +173,15 @@ enum traffic {
     TRAFFIC_PROTOCOL,  /* `$/…` and the answers to it */
 };
 
-/* Control passes data not yet begun (PROTOCOL §1). */
+/* Control passes data not yet begun (PROTOCOL §1), but not what it is about: a cancellation stays
+ * behind its call. */
 static enum weft_rpc_lane lane_of(const struct weft_rpc_head *head, enum traffic traffic)
 {
-    bool control = head->kind >= WEFT_RPC_KIND_CANCEL ||
-                   (traffic == TRAFFIC_PROTOCOL && head->kind == WEFT_RPC_KIND_NOTIFY);
-    return control ? WEFT_RPC_LANE_CONTROL : WEFT_RPC_LANE_DATA;
+    if (head->kind > WEFT_RPC_KIND_CANCEL)
+        return head->in_order ? WEFT_RPC_LANE_DATA : WEFT_RPC_LANE_CONTROL;
+    if (traffic != TRAFFIC_PROTOCOL)
+        return WEFT_RPC_LANE_DATA;
+    return head->kind == WEFT_RPC_KIND_NOTIFY ? WEFT_RPC_LANE_CONTROL : WEFT_RPC_LANE_GREETING;
 }
 
 static bool is_numbered(const struct weft_rpc_peer *peer, const struct weft_rpc_head *head,
@@ -289,6 +292,7 @@ void weft__rpc_peer_send_credit(struct weft_rpc_peer *peer, struct weft_slice id
 {
     weft__rpc_peer_emit_head(peer, &(struct weft_rpc_head){.kind = WEFT_RPC_KIND_CREDIT,
                                                            .id = id,
+                                                           .in_order = stream->in.items == 0,
                                                            .items_total = stream->in.items_total,
                                                            .bytes_total = stream->in.bytes_total});
 }

@@ -142,7 +142,9 @@ void weft__rpc_env_done(struct weft_rpc_env *env);
 
 enum weft_rpc_lane {
     WEFT_RPC_LANE_DATA,
-    WEFT_RPC_LANE_CONTROL, /* goes out before any data message not yet begun (PROTOCOL §1) */
+    WEFT_RPC_LANE_CONTROL,  /* goes out before any data message not yet begun (PROTOCOL §1) */
+    WEFT_RPC_LANE_GREETING, /* calls `$/…` and their answers: in the lane of control, in front of
+                               what they permit */
 };
 
 /* What `$/goaway` says: the connection ends. */

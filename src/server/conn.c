@@ -31,8 +31,7 @@ static struct weft_conn *outlet_conn(const struct weft_outlet *outlet)
 static void outlet_send(struct weft_outlet *outlet, struct weft_slice message,
                         enum weft_rpc_lane lane)
 {
-    (void)lane; /* One message is encoded and queued at a time: nothing waits that it could pass. */
-    weft__conn_send(outlet_conn(outlet), message);
+    weft__conn_send(outlet_conn(outlet), message, lane);
 }
 
 static void outlet_send_frames(struct weft_outlet *outlet, struct weft_slice frames,
@@ -74,12 +73,15 @@ void weft__conn_close(struct weft_conn *conn, unsigned code, const char *reason)
         weft__transport_close(&conn->transport, code, weft__slice_str(reason));
 }
 
-void weft__conn_send(struct weft_conn *conn, struct weft_slice message)
+void weft__conn_send(struct weft_conn *conn, struct weft_slice message, enum weft_rpc_lane lane)
 {
+    enum weft_ws_opcode opcode = weft__conn_opcode(conn);
     if (conn->tunnel)
         weft__tunnel_send(conn->tunnel, message);
+    else if (lane == WEFT_RPC_LANE_DATA)
+        ignore(weft__transport_send(&conn->transport, opcode, message));
     else
-        ignore(weft__transport_send(&conn->transport, weft__conn_opcode(conn), message));
+        ignore(weft__transport_send_control(&conn->transport, opcode, message));
 }
 
 void weft__conn_send_frames(struct weft_conn *conn, struct weft_slice frames,

@@ -56,7 +56,7 @@ void weft__conn_receive(struct weft_conn *conn, enum weft_ws_opcode opcode, stru
 
 /* Sends a message, or |count| whole frames, which |owner| keeps alive. What fails ends the
  * connection. */
-void weft__conn_send(struct weft_conn *conn, struct weft_slice message);
+void weft__conn_send(struct weft_conn *conn, struct weft_slice message, enum weft_rpc_lane lane);
 void weft__conn_send_frames(struct weft_conn *conn, struct weft_slice frames,
                             struct weft_buf *owner, size_t count);
 

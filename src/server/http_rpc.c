@@ -150,7 +150,7 @@ static void jsonrpc_send(void *ctx, struct weft_slice message, enum weft_rpc_lan
 {
     struct weft_http_calls *calls = ctx;
     struct weft_http_answer http = {.status = 200, .type = "application/json"};
-    if (lane == WEFT_RPC_LANE_DATA)
+    if (lane != WEFT_RPC_LANE_CONTROL)
         weft__http_send_copy(calls->conn, &http, message);
 }
 

@@ -33,7 +33,8 @@ struct note {
     const char *reason; /* static */
     struct weft_rpc_goaway goaway;
     enum weft_ws_opcode opcode;
-    struct weft_slice data; /* in |owner| */
+    enum weft_rpc_lane lane; /* to near: of the message */
+    struct weft_slice data;  /* in |owner| */
     struct weft_buf *owner;
     size_t count;
 };
@@ -125,7 +126,6 @@ static void outlet_send(struct weft_outlet *outlet, struct weft_slice message,
                         enum weft_rpc_lane lane)
 {
     struct weft_link *link = link_of(outlet);
-    (void)lane;
     if (!link->far_open)
         return;
     struct note *note = new_note(link, NOTE_MESSAGE, message);
@@ -133,6 +133,7 @@ static void outlet_send(struct weft_outlet *outlet, struct weft_slice message,
         outlet_close(outlet, WEFT_WS_CLOSE_ABNORMAL, "out of memory");
         return;
     }
+    note->lane = lane;
     atomic_fetch_add_explicit(&link->to_near, message.len, memory_order_relaxed);
     send_note(note, false);
 }
@@ -263,7 +264,7 @@ static void near_send(struct weft_link *link, const struct note *note)
     if (note->kind == NOTE_FRAMES)
         weft__conn_send_frames(conn, note->data, note->owner, note->count);
     else
-        weft__conn_send(conn, note->data);
+        weft__conn_send(conn, note->data, note->lane);
     near_update(link);
 }
 

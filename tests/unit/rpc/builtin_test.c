@@ -104,6 +104,14 @@ static void a_client_does_not_answer_hello(void **state)
     world_done(&client);
 }
 
+/* In front of the control and the data that it permits. */
+static void the_answer_to_a_greeting_leads_the_control_lane(void **state)
+{
+    (void)state;
+    assert_exchange(&world, HELLO("1", "{\"v\":[1,1]}"), WELCOME("1"));
+    assert_int_equal(world.lane, WEFT_RPC_LANE_GREETING);
+}
+
 static void ping_is_answered_with_pong_on_the_control_lane(void **state)
 {
     (void)state;
@@ -171,6 +179,7 @@ int main(void)
         TEST(hello_without_a_common_version_is_refused),
         TEST(hello_with_a_malformed_version_is_refused),
         TEST(a_client_does_not_answer_hello),
+        TEST(the_answer_to_a_greeting_leads_the_control_lane),
         TEST(ping_is_answered_with_pong_on_the_control_lane),
         TEST(unknown_protocol_methods_are_unimplemented_or_ignored),
         TEST(discovery_lists_methods_in_their_order),

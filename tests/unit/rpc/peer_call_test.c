@@ -216,7 +216,8 @@ static void a_local_deadline_cancels_over_there(void **state)
     world_advance_ms(&client, 25);
     assert_int_equal(outcome.count, 1);
     assert_int_equal(outcome.status, WEFT_STATUS_DEADLINE_EXCEEDED);
-    assert_int_equal(client.lane, WEFT_RPC_LANE_CONTROL);
+    /* Never in front of its call. */
+    assert_int_equal(client.lane, WEFT_RPC_LANE_DATA);
     run_until_quiet();
     assert_int_equal(server.cancel_status, WEFT_STATUS_CANCELED);
     weft__rpc_call_result(world_take(&server, 0), WEFT_SLICE_LIT("\"late\""));

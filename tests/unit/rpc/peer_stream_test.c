@@ -13,6 +13,8 @@ struct pipe {
 };
 
 struct end {
+    struct pipe control;     /* what passes |out| */
+    enum weft_rpc_lane lane; /* of the newest message */
     struct weft_timer_wheel wheel;
     struct weft_rpc_registry registry;
     struct weft_rpc_env env;
@@ -41,8 +43,9 @@ static const struct weft_rpc_wire *wire;
 
 static void end_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
 {
-    struct pipe *out = &((struct end *)ctx)->out;
-    (void)lane;
+    struct end *end = ctx;
+    struct pipe *out = lane == WEFT_RPC_LANE_DATA ? &end->out : &end->control;
+    end->lane = lane;
     weft__bytes_append(&out->bytes, &message.len, sizeof(message.len));
     weft__bytes_append_slice(&out->bytes, message);
     ++out->messages;
@@ -55,6 +58,7 @@ static void end_init(struct end *end, const struct weft_alloc *alloc, bool is_se
     static const struct weft_hash_key key = {.k0 = 1, .k1 = 2};
     *end = (struct end){.err = 0};
     weft__bytes_init(&end->out.bytes, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_init(&end->control.bytes, weft_alloc_default(), SIZE_MAX);
     weft__timer_wheel_init(&end->wheel, WEFT_NS_PER_S);
     weft__rpc_registry_init(&end->registry, weft_alloc_default(), key);
     assert_ok(weft__rpc_demo_register(&end->registry));
@@ -73,14 +77,15 @@ static void end_done(struct end *end)
     weft__rpc_env_done(&end->env);
     weft__rpc_registry_done(&end->registry);
     weft__bytes_done(&end->out.bytes);
+    weft__bytes_done(&end->control.bytes);
 }
 
-/* Hands all that |from| sent to |to|. */
-static bool pump(struct end *from, struct end *to)
+/* Hands all that |pipe| holds to |to|. */
+static bool pump_pipe(struct pipe *pipe, struct end *to)
 {
-    struct weft_bytes bytes = from->out.bytes;
-    weft__bytes_init(&from->out.bytes, weft_alloc_default(), SIZE_MAX);
-    from->out.messages = 0;
+    struct weft_bytes bytes = pipe->bytes;
+    weft__bytes_init(&pipe->bytes, weft_alloc_default(), SIZE_MAX);
+    pipe->messages = 0;
     size_t at = 0, len;
     while (at < bytes.len && !to->err) {
         memcpy(&len, bytes.ptr + at, sizeof(len));
@@ -91,6 +96,13 @@ static bool pump(struct end *from, struct end *to)
     }
     weft__bytes_done(&bytes);
     return at > 0;
+}
+
+/* Hands all that |from| sent to |to|: control passes all data, as far as any transport lets it. */
+static bool pump(struct end *from, struct end *to)
+{
+    bool busy = pump_pipe(&from->control, to);
+    return pump_pipe(&from->out, to) || busy;
 }
 
 static void run_until_quiet(void)
@@ -244,6 +256,36 @@ static void a_receiver_that_does_not_consume_stops_the_sender(void **state)
     assert_int_equal(server.env.counters.in_flight, 0);
 }
 
+/* A wider window is granted right behind the call, and must not come before it. */
+static void early_credit_and_cancellations_stay_behind_their_call(void **state)
+{
+    (void)state;
+    const struct weft_rpc_call_options options = {.method = WEFT_SLICE_LIT("demo.count"),
+                                                  .params = WEFT_SLICE_LIT("[300]"),
+                                                  .answer = on_answer,
+                                                  .ctx = &the_call,
+                                                  .stream = &stream_ops,
+                                                  .window_items = 200,
+                                                  .window_bytes = 1000000};
+    assert_ok(weft__rpc_peer_call(&client.peer, &options, WEFT_NS_PER_S, &the_call.number));
+    assert_int_equal(client.out.messages, 2);
+    assert_int_equal(client.control.messages, 0);
+    weft__rpc_peer_hold_credit(&client.peer, the_call.number);
+    run_until_quiet();
+    assert_int_equal(the_call.item_count, 200);
+    /* Once an item has come the call is known over there. */
+    weft__rpc_peer_consumed(&client.peer, the_call.number, 150, 150);
+    assert_int_equal(client.lane, WEFT_RPC_LANE_CONTROL);
+    assert_int_equal(client.control.messages, 1);
+    run_until_quiet();
+    assert_int_equal(the_call.item_count, 300);
+    assert_ok(start("demo.mirror", "", true));
+    weft__rpc_peer_cancel(&client.peer, the_call.number);
+    assert_int_equal(client.control.messages, 0);
+    run_until_quiet();
+    assert_int_equal(server.env.counters.in_flight, 0);
+}
+
 static void leaving_early_cancels(void **state)
 {
     (void)state;
@@ -378,6 +420,7 @@ static void items_need_a_greeting(void **state)
     OVER(wire, a_server_stream_comes_in_order_and_whole),                                          \
         OVER(wire, a_client_stream_waits_for_credit), OVER(wire, both_directions_at_once),         \
         OVER(wire, a_receiver_that_does_not_consume_stops_the_sender),                             \
+        OVER(wire, early_credit_and_cancellations_stay_behind_their_call),                         \
         OVER(wire, leaving_early_cancels), OVER(wire, streams_are_limited),                        \
         OVER(wire, an_item_without_credit_ends_the_connection),                                    \
         OVER(wire, items_after_the_answer_are_harmless),                                           \

@@ -18,6 +18,7 @@ enum { CALLS_MAX = 256, QUEUE_MAX = 65536, REPLAY = 1024 * 1024 };
 struct queue {
     struct weft_slice messages[QUEUE_MAX];
     size_t first, count;
+    size_t control; /* of these, in front: what passed the others */
 };
 
 /* A connection's end at the server: a peer that may have taken over a session. */
@@ -82,8 +83,26 @@ static void queue_push(struct queue *queue, struct weft_slice message)
     queue->messages[(queue->first + queue->count++) % QUEUE_MAX] = weft__slice(copy, message.len);
 }
 
+/* In its lane: control passes all data, as far as any transport lets it. */
+static void queue_push_in(struct queue *queue, struct weft_slice message, enum weft_rpc_lane lane)
+{
+    queue_push(queue, message);
+    if (lane == WEFT_RPC_LANE_DATA)
+        return;
+    struct weft_slice *messages = queue->messages;
+    for (size_t i = queue->count - 1; i > queue->control; i--) {
+        struct weft_slice *at = &messages[(queue->first + i) % QUEUE_MAX];
+        struct weft_slice *before = &messages[(queue->first + i - 1) % QUEUE_MAX];
+        struct weft_slice passed = *before;
+        *before = *at;
+        *at = passed;
+    }
+    queue->control++;
+}
+
 static struct weft_slice queue_pop(struct queue *queue)
 {
+    queue->control -= queue->control > 0;
     struct weft_slice message = queue->messages[queue->first];
     queue->first = (queue->first + 1) % QUEUE_MAX;
     queue->count--;
@@ -99,17 +118,15 @@ static void queue_clear(struct queue *queue)
 static void client_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
 {
     (void)ctx;
-    (void)lane;
     if (w.current)
-        queue_push(&w.client.out, message);
+        queue_push_in(&w.client.out, message, lane);
 }
 
 static void server_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
 {
     (void)ctx;
-    (void)lane;
     if (w.current)
-        queue_push(&w.server.out, message);
+        queue_push_in(&w.server.out, message, lane);
 }
 
 /* ---- the server's table of one session ---- */
