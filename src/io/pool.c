@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "io/clock.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -13,12 +14,17 @@ struct weft_pool {
     pthread_mutex_t lock;
     pthread_cond_t more; /* the queue got a job, or closing was set */
     struct weft_list queue;
-    size_t queued;
     size_t queue_max;
+    struct weft_pool_stats stats;
     bool closing;
     unsigned thread_count; /* threads running */
     unsigned thread_max;   /* size of |threads| */
     pthread_t threads[];
+};
+
+const uint64_t weft__pool_wait_bounds_ns[WEFT_POOL_WAIT_BOUNDS] = {
+    100 * 1000,         1000 * 1000,           10 * 1000 * 1000,      100 * 1000 * 1000,
+    1000 * 1000 * 1000, UINT64_C(10000000000), UINT64_C(60000000000),
 };
 
 static void job_done(struct weft_task *task)
@@ -27,24 +33,41 @@ static void job_done(struct weft_task *task)
     job->done(job);
 }
 
-/* The next job, waited for; NULL when the pool is closing and the queue is empty. */
-static struct weft_pool_job *next_job(struct weft_pool *pool)
+static void count_wait(struct weft_pool_stats *stats, uint64_t queued_ns)
+{
+    uint64_t now_ns = weft__clock_now_ns();
+    uint64_t wait_ns = now_ns > queued_ns ? now_ns - queued_ns : 0;
+    size_t i = 0;
+    while (i < WEFT_POOL_WAIT_BOUNDS && wait_ns > weft__pool_wait_bounds_ns[i])
+        i++;
+    stats->waits[i]++;
+    stats->wait_sum_ns += wait_ns;
+}
+
+/* The next job, waited for; NULL when the pool is closing and the queue is empty. |ran| tells that
+ * the thread has done one before. */
+static struct weft_pool_job *next_job(struct weft_pool *pool, bool ran)
 {
     (void)pthread_mutex_lock(&pool->lock);
+    pool->stats.running -= ran;
     while (weft__list_empty(&pool->queue) && !pool->closing)
         (void)pthread_cond_wait(&pool->more, &pool->lock);
     struct weft_list *node = weft__list_pop(&pool->queue);
-    if (node)
-        pool->queued--;
+    struct weft_pool_job *job = node ? WEFT_CONTAINER_OF(node, struct weft_pool_job, node) : NULL;
+    if (job) {
+        pool->stats.queued--;
+        pool->stats.running++;
+        count_wait(&pool->stats, job->queued_ns);
+    }
     (void)pthread_mutex_unlock(&pool->lock);
-    return node ? WEFT_CONTAINER_OF(node, struct weft_pool_job, node) : NULL;
+    return job;
 }
 
 static void *thread_main(void *arg)
 {
     struct weft_pool *pool = arg;
     struct weft_pool_job *job;
-    while ((job = next_job(pool))) {
+    for (bool ran = false; (job = next_job(pool, ran)); ran = true) {
         /* Read before the work: a job without a loop may free itself there. */
         struct weft_loop *loop = job->loop;
         job->work(job);
@@ -84,6 +107,7 @@ int weft__pool_new(const struct weft_alloc *alloc, unsigned threads, size_t queu
     pool->alloc = alloc;
     pool->queue_max = queue_max;
     pool->thread_max = threads;
+    pool->stats.threads = threads;
     weft__list_init(&pool->queue);
     /* With default attributes neither can fail on Linux. */
     (void)pthread_mutex_init(&pool->lock, NULL);
@@ -103,15 +127,24 @@ int weft__pool_submit(struct weft_pool *pool, struct weft_pool_job *job)
     (void)pthread_mutex_lock(&pool->lock);
     if (pool->closing) {
         err = WEFT_ERR_CLOSED;
-    } else if (pool->queued >= pool->queue_max) {
+    } else if (pool->stats.queued >= pool->queue_max) {
+        pool->stats.refused++;
         err = WEFT_ERR_LIMIT;
     } else {
+        job->queued_ns = weft__clock_now_ns();
         weft__list_push(&pool->queue, &job->node);
-        pool->queued++;
+        pool->stats.queued++;
         (void)pthread_cond_signal(&pool->more);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return err;
+}
+
+void weft__pool_read_stats(struct weft_pool *pool, struct weft_pool_stats *ret_stats)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    *ret_stats = pool->stats;
+    (void)pthread_mutex_unlock(&pool->lock);
 }
 
 void weft__pool_free(struct weft_pool *pool)

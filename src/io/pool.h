@@ -5,7 +5,7 @@
  *
  *   weft__pool_submit ─► queue (bounded, FIFO) ─► work() on a pool thread ─► done() on the loop
  *
- * **Thread:** weft__pool_submit from any; new and free from the owner's.
+ * **Thread:** weft__pool_submit and weft__pool_read_stats from any; new and free from the owner's.
  */
 #ifndef WEFT_IO_POOL_H
 #define WEFT_IO_POOL_H
@@ -24,6 +24,23 @@ struct weft_pool_job {
     struct weft_loop *loop; /* where done is called; NULL: work is the last that is called */
     weft_pool_fn *work;     /* on a pool thread; may block */
     weft_pool_fn *done;     /* on the loop's thread; may free or submit the job */
+    uint64_t queued_ns;     /* when it was submitted */
+};
+
+enum { WEFT_POOL_WAIT_BOUNDS = 7 };
+
+/* Up to how long a job waited for a thread, for each of the numbers in weft_pool_stats.waits but
+ * the last. */
+extern const uint64_t weft__pool_wait_bounds_ns[WEFT_POOL_WAIT_BOUNDS];
+
+/* A pool at one moment, and since its beginning. */
+struct weft_pool_stats {
+    unsigned threads;
+    size_t running;                            /* jobs at work */
+    size_t queued;                             /* jobs that wait for a thread */
+    uint64_t refused;                          /* because the queue was full */
+    uint64_t waits[WEFT_POOL_WAIT_BOUNDS + 1]; /* jobs begun, by the time they waited */
+    uint64_t wait_sum_ns;
 };
 
 static inline void weft__pool_job_init(struct weft_pool_job *job, struct weft_loop *loop,
@@ -42,6 +59,9 @@ WEFT_MUST_USE int weft__pool_new(const struct weft_alloc *alloc, unsigned thread
  * called. **Errors:** WEFT_ERR_LIMIT (queue full), WEFT_ERR_CLOSED (being freed): nothing is called
  * then. */
 WEFT_MUST_USE int weft__pool_submit(struct weft_pool *pool, struct weft_pool_job *job);
+
+/* **Thread:** any. */
+void weft__pool_read_stats(struct weft_pool *pool, struct weft_pool_stats *ret_stats);
 
 /*
  * Runs what is queued, waits for the threads, frees the pool; NULL is allowed. The done of the last

@@ -9,6 +9,7 @@
 #include "server/http_answer.h"
 #include "server/http_rpc.h"
 #include "server/http_send.h"
+#include "server/pool_metrics.h"
 
 #include <string.h>
 
@@ -176,6 +177,7 @@ static void route_metrics(const struct http_request *request)
     weft__method_metrics_write(&text, server->method_metrics, server->worker_count);
     weft__idempotency_write(&text, &server->idempotency);
     weft__provide_write(&text, &server->provide);
+    weft__pool_metrics_write(&text, server->pool);
     weft__metrics_write_limits(&text, server->metrics, server->worker_count);
     weft__metrics_write_one(&text, "weft_memory_connection_bytes", "gauge",
                             "Memory of connections, their queues and calls",

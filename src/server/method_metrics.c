@@ -3,6 +3,7 @@
 #include "server/method_metrics.h"
 
 #include "base/assert.h"
+#include "server/metrics.h"
 
 enum { FIELDS = sizeof(struct weft_rpc_method_stats) / sizeof(uint64_t) };
 _Static_assert(sizeof(struct weft_rpc_method_stats) == FIELDS * sizeof(uint64_t),
@@ -153,19 +154,6 @@ static void write_errors(struct weft_bytes *out, const struct sums *sums)
         }
 }
 
-/* Nanoseconds as a decimal number of seconds. */
-static void append_seconds(struct weft_bytes *out, uint64_t ns)
-{
-    enum { DIGITS = 9 };
-    char digits[DIGITS];
-    uint64_t rest = ns % 1000000000;
-    for (int i = DIGITS; i-- > 0; rest /= 10)
-        digits[i] = (char)('0' + rest % 10);
-    weft__bytes_append_u64(out, ns / 1000000000);
-    weft__bytes_append_byte(out, '.');
-    weft__bytes_append(out, digits, DIGITS);
-}
-
 static void write_buckets(struct weft_bytes *out, const char *method,
                           const struct weft_rpc_method_stats *stats)
 {
@@ -177,7 +165,7 @@ static void write_buckets(struct weft_bytes *out, const char *method,
         open_series(out, "_bucket", method);
         weft__bytes_append_str(out, ",le=\"");
         if (i < WEFT_RPC_LATENCY_BOUNDS)
-            append_seconds(out, weft__rpc_latency_bounds_ns[i]);
+            weft__metrics_append_seconds(out, weft__rpc_latency_bounds_ns[i]);
         else
             weft__bytes_append_str(out, "+Inf");
         weft__bytes_append_byte(out, '"');
@@ -186,7 +174,7 @@ static void write_buckets(struct weft_bytes *out, const char *method,
     weft__bytes_append_str(out, name);
     open_series(out, "_sum", method);
     weft__bytes_append_str(out, "} ");
-    append_seconds(out, stats->latency_sum_ns);
+    weft__metrics_append_seconds(out, stats->latency_sum_ns);
     weft__bytes_append_byte(out, '\n');
     weft__bytes_append_str(out, name);
     open_series(out, "_count", method);

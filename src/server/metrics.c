@@ -94,3 +94,15 @@ void weft__metrics_write_one(struct weft_bytes *out, const char *name, const cha
     weft__bytes_append_u64(out, value);
     weft__bytes_append_byte(out, '\n');
 }
+
+void weft__metrics_append_seconds(struct weft_bytes *out, uint64_t ns)
+{
+    enum { DIGITS = 9 };
+    char digits[DIGITS];
+    uint64_t rest = ns % 1000000000;
+    for (int i = DIGITS; i-- > 0; rest /= 10)
+        digits[i] = (char)('0' + rest % 10);
+    weft__bytes_append_u64(out, ns / 1000000000);
+    weft__bytes_append_byte(out, '.');
+    weft__bytes_append(out, digits, DIGITS);
+}

@@ -125,4 +125,7 @@ void weft__metrics_write_answers(struct weft_bytes *out, struct weft_metrics *co
 void weft__metrics_write_one(struct weft_bytes *out, const char *name, const char *type,
                              const char *help, uint64_t value);
 
+/* Appends |ns| as a decimal number of seconds. **Errors:** sticky in |out|. */
+void weft__metrics_append_seconds(struct weft_bytes *out, uint64_t ns);
+
 #endif

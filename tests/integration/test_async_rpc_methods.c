@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Methods that answer later, from other threads, from the pool, or never. */
-#include "lib/in_process.h"
-#include "lib/test.h"
+#include "rpc_support.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -341,6 +340,8 @@ static void the_pool_is_bounded(void **state)
     (void)state;
     struct weft_client *client = connect_client();
     struct counted counted = {.answers = 0};
+    uint64_t refused = rpc_metric(world->url, "weft_pool_refused_total");
+    uint64_t begun = rpc_metric(world->url, "weft_pool_wait_seconds_count");
     atomic_store(&go_on, false);
     atomic_store(&blocked, 0);
     for (int i = 0; i < 4; i++) {
@@ -355,10 +356,18 @@ static void the_pool_is_bounded(void **state)
     assert_true(answer->retryable);
     weft_answer_free(answer);
     assert_int_equal(atomic_load(&counted.answers), 0);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_threads"), 2);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_running"), 2);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_queued"), 2);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_refused_total"), refused + 1);
     atomic_store(&go_on, true);
     for (int i = 0; i < 500 && atomic_load(&counted.answers) < 4; i++)
         pause_ms(10);
     assert_int_equal(atomic_load(&counted.good), 4);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_queued"), 0);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_wait_seconds_count"), begun + 4);
+    assert_int_equal(rpc_metric(world->url, "weft_pool_wait_seconds_bucket{le=\"+Inf\"}"),
+                     begun + 4);
     weft_client_close(client);
 }
 

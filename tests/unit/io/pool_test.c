@@ -85,6 +85,16 @@ static void full_queue_refuses_and_freeing_runs_what_waits(void **state)
     assert_ok(weft__pool_submit(pool, &jobs[1]));
     assert_ok(weft__pool_submit(pool, &jobs[2]));
     assert_err(weft__pool_submit(pool, &jobs[3]), WEFT_ERR_LIMIT);
+    struct weft_pool_stats stats;
+    weft__pool_read_stats(pool, &stats);
+    assert_int_equal(stats.threads, 1);
+    assert_int_equal(stats.running, 1);
+    assert_int_equal(stats.queued, 2);
+    assert_int_equal(stats.refused, 1);
+    uint64_t begun = 0;
+    for (size_t i = 0; i <= WEFT_POOL_WAIT_BOUNDS; i++)
+        begun += stats.waits[i];
+    assert_int_equal(begun, 1);
     for (int i = 0; i < 3; i++)
         (void)sem_post(&gate);
     weft__pool_free(pool);
