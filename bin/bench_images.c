@@ -72,8 +72,9 @@ static void append_plain(struct bench_images *images, const struct bench_options
             bench_payload_append_params(&images->plain, options, slot);
         else
             bench_payload_append(&images->plain, options, index, slot);
+        if (slot == 0)
+            images->plain_len = images->plain.len;
     }
-    images->plain_len = images->plain.len / images->count;
 }
 
 int bench_images_init(struct bench_images *images, const struct bench_options *options,
