@@ -15,7 +15,7 @@ import type { IncomingAnswer, IncomingRequest, Outgoing } from "./protocol/frame
 import { isObject, newError, newNotification, newResult } from "./protocol/frame.js";
 import type { WireName } from "./protocol/wires.js";
 import type { TransportFactory } from "./transport/transport.js";
-import { webSocketTransport } from "./transport/websocket.js";
+import { transportFor } from "./transport/choose.js";
 import type { Clock } from "./util/clock.js";
 import { systemClock } from "./util/clock.js";
 import { Emitter } from "./util/emitter.js";
@@ -37,9 +37,14 @@ export interface ClientOptions {
    * no binary wire.
    */
   readonly wire?: WireName;
+  /**
+   * Whether to connect over server-sent events and POST where no WebSocket gets through; true by default.
+   * For addresses that end in `/ws`.
+   */
+  readonly fallback?: boolean;
   /** A WebSocket class; by default the browser's, in Node the one of the package `ws`. */
   readonly WebSocket?: WebSocketConstructor;
-  /** Another transport in place of WebSocket; `url`, `wire` and `WebSocket` are then not used. */
+  /** Another transport in place of WebSocket; `url`, `wire`, `fallback` and `WebSocket` are then not used. */
   readonly transport?: TransportFactory;
   /** Another clock, for tests. */
   readonly clock?: Clock;
@@ -92,7 +97,7 @@ export class WeftClient extends Emitter<ClientEvents> {
       notify: (method, params) => this.notify(method, params),
       watchLiveness: (on) => this.#connection.watchClosely((this.#watchers += on ? 1 : -1) > 0),
     };
-    const transport = options.transport ?? webSocketTransport(options.url, options.WebSocket, options.wire);
+    const transport = options.transport ?? transportFor(options, clock);
     const hello = { v: [1, 1], client: app };
     const resume = options.resume ?? true;
     this.#connection = new Connection(
