@@ -3,8 +3,11 @@
 import { CallTable } from "./connection/calls.js";
 import type { CallOptions, InnerCallOptions } from "./connection/calls.js";
 import { Connection } from "./connection/connection.js";
+import { Serving } from "./connection/serving.js";
+import type { CallHandler, ServeOptions } from "./connection/serving.js";
 import type { ConnectionStatus } from "./connection/status.js";
 import { WeftStream } from "./connection/stream.js";
+import type { Sender } from "./connection/stream.js";
 import type { DocumentPeer } from "./doc/peer.js";
 import type { ReplicaOptions } from "./doc/events.js";
 import { Replica } from "./doc/replica.js";
@@ -12,7 +15,7 @@ import { WeftError } from "./errors.js";
 import type { OtType } from "./ot/type.js";
 import type { WebSocketConstructor } from "./platform/platform.js";
 import type { IncomingAnswer, IncomingRequest, Outgoing } from "./protocol/frame.js";
-import { isObject, newError, newNotification, newResult } from "./protocol/frame.js";
+import { isObject, newNotification } from "./protocol/frame.js";
 import type { WireName } from "./protocol/wires.js";
 import type { TransportFactory } from "./transport/transport.js";
 import { transportFor } from "./transport/choose.js";
@@ -46,6 +49,8 @@ export interface ClientOptions {
   readonly WebSocket?: WebSocketConstructor;
   /** Another transport in place of WebSocket; `url`, `wire`, `fallback` and `WebSocket` are then not used. */
   readonly transport?: TransportFactory;
+  /** How calls of the server's are answered. */
+  readonly serve?: ServeOptions;
   /** Another clock, for tests. */
   readonly clock?: Clock;
   /** Another source of jitter (from 0 included to 1 excluded), for tests. */
@@ -56,14 +61,9 @@ export interface ClientOptions {
 export interface ClientEvents {
   /** The connection's status changed. */
   status: ConnectionStatus;
+  /** A handler threw what is no WeftError; its caller learns `internal` and no more. */
+  handlerFailed: { readonly method: string; readonly error: unknown };
 }
-
-/**
- * Answers a call of the server's.
- * @param params what the server sent, unchecked
- * @returns the result, or a promise of it; a thrown WeftError becomes the error answer
- */
-export type CallHandler = (params: unknown) => unknown;
 
 /**
  * A client of one weft server. It connects at once and comes back after every cut; calls wait for
@@ -75,8 +75,9 @@ export class WeftClient extends Emitter<ClientEvents> {
   readonly #connection: Connection;
   readonly #peer: DocumentPeer;
   readonly #callTimeoutMs: number;
+  readonly #send: Sender;
   readonly #replicas = new Map<string, { close(): void } & DocumentSink>();
-  readonly #handlers = new Map<string, CallHandler>();
+  readonly #serving: Serving;
   readonly #listeners = new Map<string, Set<(params: unknown) => void>>();
   readonly #online = (): void => this.retryNow();
   #watchers = 0;
@@ -97,6 +98,20 @@ export class WeftClient extends Emitter<ClientEvents> {
       notify: (method, params) => this.notify(method, params),
       watchLiveness: (on) => this.#connection.watchClosely((this.#watchers += on ? 1 : -1) > 0),
     };
+    const send = {
+      data: (frame: Outgoing) => this.#connection.send(frame),
+      control: (frame: Outgoing) => this.#connection.control(frame),
+    };
+    this.#send = send;
+    this.#serving = new Serving(
+      clock,
+      {
+        send,
+        failed: (method, error) => this.emit("handlerFailed", { method, error }),
+        violated: (problem) => this.#connection.violated(problem),
+      },
+      options.serve,
+    );
     const transport = options.transport ?? transportFor(options, clock);
     const hello = { v: [1, 1], client: app };
     const resume = options.resume ?? true;
@@ -105,7 +120,10 @@ export class WeftClient extends Emitter<ClientEvents> {
       {
         statusChanged: (status) => this.#statusChanged(status),
         leaving: () => this.#calls.leave(),
-        sessionLost: () => this.#calls.lost(),
+        sessionLost: () => {
+          this.#calls.lost();
+          this.#serving.lost();
+        },
         received: (frame) => this.#received(frame),
       },
     );
@@ -167,16 +185,15 @@ export class WeftClient extends Emitter<ClientEvents> {
   }
 
   /**
-   * Answers calls of the server's, until removed.
-   * Errors: throws WeftError `already_exists` when the method has a handler.
+   * Answers calls of the server's, until removed: those under way then go on.
+   * Errors: throws WeftError `already_exists` when the method has a handler, `invalid_argument` for a
+   * method of the protocol.
    * @param method the method's name
    * @param handler answers one call
    * @returns removes the handler
    */
   serve(method: string, handler: CallHandler): Unsubscribe {
-    if (this.#handlers.has(method)) throw new WeftError("already_exists", `${method} has a handler`);
-    this.#handlers.set(method, handler);
-    return () => void this.#handlers.delete(method);
+    return this.#serving.add(method, handler);
   }
 
   /**
@@ -234,19 +251,18 @@ export class WeftClient extends Emitter<ClientEvents> {
   #statusChanged(status: ConnectionStatus): void {
     if (status.kind === "open") {
       const { window_items: items = 16, window_bytes: bytes = 65_536 } = status.info.limits;
-      const send = {
-        data: (frame: Outgoing) => this.#connection.send(frame),
-        control: (frame: Outgoing) => this.#connection.control(frame),
-      };
-      this.#calls.opened(send, { items, bytes }, status.info.resumed);
+      this.#calls.opened(this.#send, { items, bytes }, status.info.resumed);
+      this.#serving.opened({ items, bytes }, status.info.resumed);
       for (const replica of this.#replicas.values()) replica.connected();
     } else if (status.kind === "closed") {
       globalThis.removeEventListener?.("online", this.#online);
       for (const replica of this.#replicas.values()) replica.disconnected();
       this.#calls.close(closedError(status.error));
+      this.#serving.lost();
     } else if (status.kind === "waiting") {
       for (const replica of this.#replicas.values()) replica.disconnected();
       this.#calls.cut(this.#connection.mayResume);
+      if (!this.#connection.mayResume) this.#serving.lost();
     }
     this.emit("status", status);
   }
@@ -254,8 +270,7 @@ export class WeftClient extends Emitter<ClientEvents> {
   #received(frame: IncomingRequest | IncomingAnswer): void {
     if (frame.kind === "answer") this.#calls.answered(frame);
     else if (this.#calls.streamed(frame)) return;
-    else if (frame.id !== undefined) void this.#answer(frame, frame.id);
-    else this.#notified(frame);
+    else if (!this.#serving.received(frame) || frame.id === undefined) this.#notified(frame);
   }
 
   #notified({ method, params }: IncomingRequest): void {
@@ -263,16 +278,6 @@ export class WeftClient extends Emitter<ClientEvents> {
       this.#replicas.get(params["doc"])?.received(method, params);
     }
     for (const listener of [...(this.#listeners.get(method) ?? [])]) listener(params);
-  }
-
-  async #answer({ method, params }: IncomingRequest, id: string | number): Promise<void> {
-    const handler = this.#handlers.get(method);
-    try {
-      if (handler === undefined) throw new WeftError("unimplemented", `no method ${method}`, { executed: "no" });
-      this.#connection.send(newResult(id, await handler(params)));
-    } catch (error) {
-      this.#connection.send(newError(id, WeftError.from(error)));
-    }
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `@weft/client`: connection, calls and live documents. Document types are entry points of their own. */
 export { WeftClient } from "./client.js";
-export type { CallHandler, ClientEvents, ClientOptions } from "./client.js";
+export type { ClientEvents, ClientOptions } from "./client.js";
 export type { CallOptions } from "./connection/calls.js";
+export type { ServedCall } from "./connection/served.js";
+export type { CallHandler, ServeOptions } from "./connection/serving.js";
 export { WeftStream } from "./connection/stream.js";
 export type { StreamCall, StreamSink, StreamWindow } from "./connection/stream.js";
 export type { ConnectionStatus, SessionInfo } from "./connection/status.js";

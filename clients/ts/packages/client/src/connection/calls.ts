@@ -225,7 +225,7 @@ export class CallTable {
   /** A notification about a stream arrived; false when it is about something else. */
   streamed({ method, params, bytes }: IncomingRequest): boolean {
     if (method !== "$/item" && method !== "$/credit" && method !== "$/end") return false;
-    if (!isObject(params) || typeof params["id"] !== "number") return true;
+    if (!isObject(params) || typeof params["id"] !== "number") return false;
     const stream = this.#sent.get(params["id"])?.stream;
     const { items_total: items, bytes_total: total } = params;
     if (method === "$/item") stream?.item(params["value"], bytes);

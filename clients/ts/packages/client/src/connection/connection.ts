@@ -169,12 +169,12 @@ export class Connection {
   #passes({ seq, bytes }: Exclude<Incoming, { kind: "invalid" }>): boolean {
     if (this.#session === null || seq === undefined) return true;
     const verdict = this.#session.received(seq, bytes);
-    if (verdict === "gap") this.#violated("the server left out a message");
+    if (verdict === "gap") this.violated("the server left out a message");
     return verdict === "new";
   }
 
   /** The server broke the protocol, and is told: going on with the session would only repeat that. */
-  #violated(problem: string): void {
+  violated(problem: string): void {
     this.#endSession();
     this.#transport?.close(closeCodes.violation, problem);
     this.#transport = null;
@@ -187,7 +187,7 @@ export class Connection {
     for (const frame of this.#wire.decode(message)) {
       if (this.#transport !== transport) return; // What came before ended the connection.
       if (frame.kind === "invalid") {
-        this.#violated(`the server sent a message that breaks the protocol: ${frame.problem}`);
+        this.violated(`the server sent a message that breaks the protocol: ${frame.problem}`);
         return;
       }
       if (!this.#passes(frame)) continue;

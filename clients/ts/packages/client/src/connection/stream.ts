@@ -4,7 +4,7 @@
  * "Streams"). Both sides begin with the window of the greeting; totals count from the beginning.
  */
 import { WeftError } from "../errors.js";
-import type { Outgoing } from "../protocol/frame.js";
+import type { CallId, Outgoing } from "../protocol/frame.js";
 import { newNotification } from "../protocol/frame.js";
 
 /** How much may be under way, from the limits of the greeting. */
@@ -26,7 +26,7 @@ export interface StreamSink {
   /** Whether items went out already: such a call cannot be made again. */
   readonly hasSent: boolean;
   /** The call is out with this id. */
-  opened(id: number, window: StreamWindow, send: Sender): void;
+  opened(id: CallId, window: StreamWindow, send: Sender): void;
   /** The session goes on over another connection: what was granted has to be said again. */
   resumed(): void;
   /** An item came, in a frame of so many bytes: a little more than the item's own, so that what is
@@ -57,7 +57,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
   readonly #cancel: () => void;
   readonly #items: { readonly value: unknown; readonly bytes: number }[] = [];
   #send: Sender | null = null;
-  #id = 0;
+  #id: CallId = 0;
   #window: StreamWindow = { items: 16, bytes: 65_536 };
   #taken = { items: 0, bytes: 0 };
   #granted = { items: 0, bytes: 0 };
@@ -174,7 +174,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
     return this.#send !== null && items < itemsTotal && bytes < bytesTotal;
   }
 
-  #opened(id: number, window: StreamWindow, send: Sender): void {
+  #opened(id: CallId, window: StreamWindow, send: Sender): void {
     this.#id = id;
     this.#window = window;
     this.#send = send;
