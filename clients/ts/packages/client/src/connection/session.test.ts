@@ -237,3 +237,28 @@ test("a session is not taken to the other wire", async () => {
   assert.equal(await call, 1);
   w.client.close();
 });
+
+test("a call of the server's goes on over the next connection: its answer, once, and its credit again", async () => {
+  const it = world();
+  const first = it.network.link;
+  welcome(first, {});
+  let aborted = false;
+  it.client.serve("sum", async (_, { items, signal }) => {
+    signal.addEventListener("abort", () => (aborted = true));
+    let sum = 0;
+    for await (const value of items) sum += value as number;
+    return sum;
+  });
+  first.say({ seq: 1, id: "$s1", method: "sum" });
+  for (const seq of [2, 3]) first.say({ seq, method: "$/item", params: { id: "$s1", value: seq } });
+  await settle();
+  const credit = first.last("$/credit");
+  assert.notEqual(credit, undefined);
+  const next = await cut(it, first);
+  welcome(next, { resumed: true, seen: 0, resume_token: "t2" });
+  assert.deepEqual(next.last("$/credit"), credit);
+  next.say({ seq: 4, method: "$/end", params: { id: "$s1" } });
+  await settle();
+  assert.equal(aborted, false);
+  assert.deepEqual(data(next).map((message) => (message as { result?: unknown }).result), [5]);
+});
