@@ -242,3 +242,33 @@ test("a caller that is lost for good aborts the call, and no answer goes elsewhe
   await settle();
   assert.equal(network.link.sent.some(({ id }) => id === "$s1"), false);
 });
+
+test("an error whose details JSON cannot say is answered internal", async () => {
+  const { client, link, code } = world();
+  client.serve("m", () => {
+    throw new WeftError("not_found", "nothing", { data: { details: 1n } });
+  });
+  link.say({ id: "$s1", method: "m" });
+  await settle();
+  assert.equal(code("$s1"), "internal");
+});
+
+test("calls with one ordering key run in turn, and one that ended while it waited is not started", async () => {
+  const { client, link, code, answers } = world();
+  const started: unknown[] = [];
+  const finish: (() => void)[] = [];
+  client.serve("m", (params) => {
+    started.push((params as unknown[])[0]);
+    return new Promise<void>((resolve) => finish.push(resolve));
+  });
+  [1, 2, 3].forEach((n) => link.say({ id: `$s${n}`, method: "m", params: [n], meta: { order: "room" } }));
+  link.say({ id: "$s4", method: "m", params: [4], meta: { order: "other" } });
+  link.say({ method: "$/cancel", params: { id: "$s2" } });
+  await settle();
+  assert.deepEqual(started, [1, 4]);
+  assert.equal(code("$s2"), "canceled");
+  finish[0]?.();
+  await settle();
+  assert.deepEqual(started, [1, 4, 3]);
+  assert.equal(answers("$s1").length, 1);
+});

@@ -50,6 +50,8 @@ export class Serving {
   readonly #calls = new Map<CallId, Served>();
   /** Notifications at work. */
   readonly #silent = new Set<Served>();
+  /** The last of the calls with each ordering key. */
+  readonly #turns = new Map<string, Promise<void>>();
   #atWork = 0;
   #window: StreamWindow = { items: 16, bytes: 65_536 };
 
@@ -91,7 +93,10 @@ export class Serving {
     const meta = request.meta ?? {};
     const refusal = this.#refusal(id, method, handler, meta);
     if (handler !== undefined && refusal === null) {
-      void this.#work(this.#begin(id, method, meta), handler, params);
+      this.#atWork++;
+      const call = this.#begin(id, method, meta);
+      if (meta.order === undefined) void this.#work(call, handler, params);
+      else this.#inTurn(meta.order, () => this.#work(call, handler, params));
     } else if (id !== undefined && refusal !== null) {
       this.#host.send.data(refusal);
     }
@@ -128,15 +133,24 @@ export class Serving {
     this.#answer(call, (id) => newError(id, error));
   }
 
+  /** Runs calls with one ordering key one after the other. */
+  #inTurn(order: string, work: () => Promise<void>): void {
+    const before = this.#turns.get(order);
+    const turn = (before === undefined ? work() : before.then(work)).then(() => {
+      if (this.#turns.get(order) === turn) this.#turns.delete(order);
+    });
+    this.#turns.set(order, turn);
+  }
+
+  /** Never rejects. */
   async #work(call: Served, handler: CallHandler, params: unknown): Promise<void> {
-    this.#atWork++;
     try {
+      if (call.isOver) return; // It ended while it waited for its turn.
       const value = await handler(params, call.face);
       const result = isAsyncIterable(value) ? await call.give(value) : value;
       this.#answer(call, (id) => newResult(id, result));
     } catch (thrown) {
-      const error = this.#errorFor(call, thrown);
-      this.#answer(call, (id) => newError(id, error));
+      this.#fail(call, thrown);
     } finally {
       this.#atWork--;
       this.#silent.delete(call);
@@ -144,10 +158,15 @@ export class Serving {
     }
   }
 
-  #errorFor(call: Served, thrown: unknown): WeftError {
-    if (thrown instanceof WeftError) return thrown;
-    if (!call.isOver) this.#host.failed(call.face.method, thrown);
-    return new WeftError("internal", "the handler failed");
+  #fail(call: Served, thrown: unknown): void {
+    let cause = thrown;
+    try {
+      if (thrown instanceof WeftError) return this.#answer(call, (id) => newError(id, thrown));
+    } catch (unsayable) {
+      cause = unsayable; // JSON cannot say its details.
+    }
+    if (!call.isOver) this.#host.failed(call.face.method, cause);
+    this.#answer(call, (id) => newError(id, new WeftError("internal", "the handler failed")));
   }
 
   /** Answers unless that was done. Throws, and has not answered, when JSON cannot say the result. */
