@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The client in a real browser over each wire, and two browsers with different wires at one document. */
+/** The client in a real browser over each wire, and without a WebSocket, and two browsers with different wires at one document. */
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
@@ -69,6 +69,31 @@ for (const wire of ["text", "binary"]) {
     await page.close();
   });
 }
+
+test("where no WebSocket gets through, calls, streams and documents go without", async () => {
+  const { page, kinds } = await openPage();
+  const got = await page.evaluate(async () => {
+    const { WeftClient, text, replaceText } = globalThis.weft;
+    class Blocked {
+      constructor() {
+        setTimeout(() => this.onclose?.({ code: 1006, reason: "" }), 1);
+      }
+      close() {}
+    }
+    const it = new WeftClient({ url: `ws://${location.host}/ws`, WebSocket: Blocked });
+    const sum = await it.call("sum", [1, 2, 3]);
+    const items = [];
+    for await (const item of it.stream("demo.count", [50])) items.push(item);
+    const replica = await it.open("without", text).ready();
+    replica.edit(replaceText(replica.value, 0, 0, "é😀"));
+    await replica.synced();
+    it.close();
+    return { sum, count: items.length, value: replica.value };
+  });
+  assert.deepEqual(got, { sum: 6, count: 50, value: "é😀" });
+  assert.deepEqual([...kinds], []);
+  await page.close();
+});
 
 test("a document is edited together over different wires", async () => {
   const pages = await Promise.all(["text", "binary"].map(openPage));
