@@ -66,6 +66,8 @@ export class Served {
   /** How many items have come, and how many may. */
   #came = 0;
   #itemsTotal: number;
+  /** Whether the caller said that it has no more. */
+  #ended = false;
   #over = false;
 
   constructor(
@@ -111,7 +113,7 @@ export class Served {
   #grant(send: Sender, frame: Parameters<Sender["control"]>[0]): void {
     if (frame.kind !== "request" || !isObject(frame.params)) return;
     const { items_total: total } = frame.params;
-    if (this.#over) return;
+    if (this.#over || this.#ended) return;
     if (typeof total === "number") this.#itemsTotal = Math.max(this.#itemsTotal, total);
     send.control(frame);
   }
@@ -123,7 +125,7 @@ export class Served {
 
   /** An item of the caller's came; false when it had no credit. */
   item(value: unknown, bytes: number): boolean {
-    if (this.#came >= this.#itemsTotal) return false;
+    if (this.#ended || this.#came >= this.#itemsTotal) return false;
     this.#came++;
     this.#in.sink.item(value, bytes);
     return true;
@@ -131,7 +133,7 @@ export class Served {
 
   /** The caller has no more items. */
   ended(): void {
-    this.#itemsTotal = this.#came;
+    this.#ended = true;
     this.#in.finish(null);
   }
 

@@ -4,7 +4,7 @@ import { WeftClient } from "../client.js";
 import { WeftError } from "../errors.js";
 import { FakeClock, settle } from "../testing/fake-clock.js";
 import { ScriptedNetwork } from "../testing/scripted.js";
-import { test } from "../testing/over-wires.js";
+import { test, wireName } from "../testing/over-wires.js";
 import type { ServedCall } from "./served.js";
 import type { ServeOptions } from "./serving.js";
 
@@ -222,6 +222,27 @@ test("an item without credit, or behind the end, breaks the protocol", async () 
     client.close();
     await settle();
   }
+});
+
+test("credit that is no integer from 0 to 2^53-1 is ignored", async () => {
+  const { client, link, sent } = world();
+  client.serve("ever", async function* () {
+    for (;;) yield 1;
+  });
+  link.say({ id: "$s1", method: "ever" });
+  await settle();
+  // Only text can say them.
+  for (const bad of wireName() === "text" ? [4.5, -1, 2 ** 53, 1e300] : []) {
+    link.say({ method: "$/credit", params: { id: "$s1", items_total: bad, bytes_total: 9999 } });
+    link.say({ method: "$/credit", params: { id: "$s1", items_total: 9999, bytes_total: bad } });
+    await settle();
+    assert.equal(sent("$/item").length, 4, String(bad));
+  }
+  link.say({ method: "$/credit", params: { id: "$s1", items_total: 5, bytes_total: 9999 } });
+  await settle();
+  assert.equal(sent("$/item").length, 5);
+  client.close();
+  await settle();
 });
 
 test("a caller that is lost for good aborts the call, and no answer goes elsewhere", async () => {

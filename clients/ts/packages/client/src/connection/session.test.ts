@@ -262,3 +262,21 @@ test("a call of the server's goes on over the next connection: its answer, once,
   assert.equal(aborted, false);
   assert.deepEqual(data(next).map((message) => (message as { result?: unknown }).result), [5]);
 });
+
+test("an item behind the end breaks the protocol over the next connection too, and nothing is granted", async () => {
+  const it = world();
+  const first = it.network.link;
+  welcome(first, {});
+  it.client.serve("m", () => new Promise(() => {}));
+  first.say({ seq: 1, id: "$s1", method: "m" });
+  first.say({ seq: 2, method: "$/item", params: { id: "$s1", value: 1 } });
+  first.say({ seq: 3, method: "$/end", params: { id: "$s1" } });
+  await settle();
+  const next = await cut(it, first);
+  welcome(next, { resumed: true, seen: 0, resume_token: "t2" });
+  assert.equal(next.last("$/credit"), undefined);
+  next.say({ seq: 4, method: "$/item", params: { id: "$s1", value: 2 } });
+  assert.equal(next.code, 1008);
+  it.client.close();
+  await settle();
+});

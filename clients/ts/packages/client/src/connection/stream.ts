@@ -190,6 +190,7 @@ export class WeftStream implements AsyncIterableIterator<unknown> {
   }
 
   #grantedTo(itemsTotal: number, bytesTotal: number): void {
+    if (![itemsTotal, bytesTotal].every((total) => Number.isSafeInteger(total) && total >= 0)) return;
     this.#out.itemsTotal = Math.max(this.#out.itemsTotal, itemsTotal);
     this.#out.bytesTotal = Math.max(this.#out.bytesTotal, bytesTotal);
     this.#wakeWriter();
