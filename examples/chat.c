@@ -33,8 +33,7 @@ static struct member *find(const struct weft_peer *peer)
     return NULL;
 }
 
-/* Sends {"|event|":…,"by":…} to everybody. Whoever is so slow that 256 KiB wait for them misses it.
- * The mutex is held. */
+/* Sends {"|event|":…,"by":…} to everybody. The mutex is held. */
 static void tell_all(const char *event, const char *what, const char *who)
 {
     char line[LINE_MAX_BYTES];
@@ -42,8 +41,11 @@ static void tell_all(const char *event, const char *what, const char *who)
     if (len < 0 || (size_t)len >= sizeof(line))
         return;
     for (int i = 0; i < MEMBERS_MAX; i++) {
-        if (room[i].call)
-            (void)weft_stream_send(weft_call_stream(room[i].call), line);
+        if (!room[i].call)
+            continue;
+        int err = weft_stream_send(weft_call_stream(room[i].call), line);
+        if (err == WEFT_ERR_AGAIN)
+            fprintf(stderr, "chat: somebody reads too slowly, and misses a line\n");
     }
 }
 

@@ -100,13 +100,8 @@ static void one_that_breaks_off_leaves_nothing(void **state)
 
 static void unfit_names_and_pieces_are_refused(void **state)
 {
-    static const char *const names[] = {"[\"../x\"]",
-                                        "[\".x\"]",
-                                        "[\"\"]",
-                                        "[\"a/b\"]",
-                                        "{}",
-                                        "[\"a\""
-                                        ",1]"};
+    static const char *const names[] = {"[\"../x\"]", "[\".x\"]", "[\"\"]",
+                                        "[\"a/b\"]",  "{}",       "[\"a\",1]"};
     static const char *const pieces[] = {"1", "\"a\"", "\"!!!!\"", "\"ab=c\"", "\"====\""};
     const struct weft_answer *answer = NULL;
     (void)state;
