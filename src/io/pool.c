@@ -23,8 +23,8 @@ struct weft_pool {
 };
 
 const uint64_t weft__pool_wait_bounds_ns[WEFT_POOL_WAIT_BOUNDS] = {
-    100 * 1000,         1000 * 1000,           10 * 1000 * 1000,      100 * 1000 * 1000,
-    1000 * 1000 * 1000, UINT64_C(10000000000), UINT64_C(60000000000),
+    WEFT_NS_PER_MS / 10, WEFT_NS_PER_MS,     WEFT_NS_PER_MS * 10, WEFT_NS_PER_MS * 100,
+    WEFT_NS_PER_S,       WEFT_NS_PER_S * 10, WEFT_NS_PER_S * 60,
 };
 
 static void job_done(struct weft_task *task)

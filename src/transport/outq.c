@@ -189,7 +189,7 @@ int weft__outq_open_control(struct weft_outq *q, struct weft_outq_pool *pool, si
         tail = new_chunk(pool, room);
         if (!tail)
             return WEFT_ERR_NOMEM;
-        *(q->control ? &q->control_tail->next : &q->control) = tail;
+        *(q->control_tail ? &q->control_tail->next : &q->control) = tail;
         q->control_tail = tail;
     }
     size_t left = tail->cap - tail->len;

@@ -373,8 +373,10 @@ static void calls_that_are_none_are_invalid_requests(void **state)
 static void names_of_nothing_are_unimplemented(void **state)
 {
     (void)state;
-    static const char *const names[] = {"\x01",      "sum\n", "__proto__",       "constructor",
-                                        "$/nothing", "rpc.x", "\xe2\x80\xaesum", long_text};
+    /* U+202E, right-to-left override. */
+    static const char reversed[] = {(char)0xe2, (char)0x80, (char)0xae, 's', 'u', 'm', 0};
+    static const char *const names[] = {"\x01",      "sum\n", "__proto__", "constructor",
+                                        "$/nothing", "rpc.x", reversed,    long_text};
     struct test_ws *ws = connect_any();
     for (size_t i = 0; i < WEFT_ARRAY_LEN(names); i++) {
         call(ws, 3, names[i], "[1]");
