@@ -20,5 +20,6 @@ export interface TransportOptions {
 export function transportFor({ url, wire, fallback, WebSocket }: TransportOptions, clock: Clock): TransportFactory {
   const webSocket = webSocketTransport(url, WebSocket, wire);
   const events = fallback === false ? null : eventsUrl(url);
-  return events === null ? webSocket : fallbackTransport(clock, webSocket, httpTransport(events));
+  if (events === null) return webSocket;
+  return fallbackTransport(clock, webSocket, httpTransport(events), wire === "binary");
 }

@@ -26,12 +26,12 @@ class Played {
   }
 }
 
-function setUp() {
+function setUp(once = false) {
   const clock = new FakeClock();
   const first = new Played();
   const second = new Played();
   const told: string[] = [];
-  const factory = fallbackTransport(clock, first.factory, second.factory);
+  const factory = fallbackTransport(clock, first.factory, second.factory, once);
   const connect = () =>
     factory({
       onOpen: (subprotocol) => told.push(`open ${subprotocol ?? ""}`),
@@ -122,6 +122,37 @@ test("one that was open before may fail twice, as on a bad network", async () =>
   connect();
   first.last.onClose(1006, "");
   assert.equal(second.attempts.length, 1);
+});
+
+test("between wires there is no way back: a first that was open is never left", () => {
+  const { first, second, connect } = setUp(true);
+  connect();
+  first.last.onOpen();
+  first.last.onClose(1006, "cut");
+  for (let i = 0; i < 10; i++) {
+    connect();
+    first.last.onClose(1006, "early");
+  }
+  assert.equal(second.attempts.length, 0);
+});
+
+test("between wires there is no way back: nor is a second that was open", async () => {
+  const { clock, first, second, connect } = setUp(true);
+  for (let i = 0; i < 2; i++) {
+    connect();
+    first.last.onClose(1006, "");
+    assert.equal(second.attempts.length, 0);
+  }
+  connect();
+  first.last.onClose(1006, "");
+  second.last.onOpen();
+  second.last.onClose(1006, "cut");
+  for (let i = 0; i < 10; i++) {
+    connect();
+    second.last.onClose(1006, "early");
+    await clock.advance(400_000);
+  }
+  assert.equal(first.attempts.length, 3);
 });
 
 test("a second that fails is no reason to avoid the first", () => {

@@ -14,11 +14,14 @@ const avoidMs = 300_000;
  * Tries `first`, and within the same attempt `second` when that could not be opened, as behind a proxy
  * that knows no WebSockets. Where the first has been open before it may fail twice in a row, as on a bad
  * network, before the second is tried at all; one that goes on failing is left alone for five minutes.
+ * @param once for transports of different wires, between which a session cannot move: the one that opens
+ *   first is used from then on, and the second only after three failures of the first
  */
 export function fallbackTransport(
   clock: Clock,
   first: TransportFactory,
   second: TransportFactory,
+  once = false,
 ): TransportFactory {
   let failures = 0;
   let wasOpen = false;
@@ -28,13 +31,16 @@ export function fallbackTransport(
       wasOpen ||= opened;
       failures = opened ? 0 : failures + 1;
     }
-    if (factory === second && opened && failures >= failuresMax) avoidUntil = clock.now() + avoidMs;
-    if (factory === second && !opened) avoidUntil = 0;
+    if (factory === second && opened && failures >= failuresMax) {
+      avoidUntil = once ? Infinity : clock.now() + avoidMs;
+    }
+    if (factory === second && !opened && !once) avoidUntil = 0;
   };
   return (handlers) => {
     const avoids = clock.now() < avoidUntil;
-    const alone = wasOpen && !avoids && failures < failuresMax - 1;
-    const [one, other] = avoids ? [second, first] : [first, alone ? null : second];
+    const patient = failures < failuresMax - 1;
+    const alone = !avoids && (once ? wasOpen || patient : wasOpen && patient);
+    const [one, other] = avoids ? [second, once ? null : first] : [first, alone ? null : second];
     return new FallbackTransport(clock, one, other, handlers, outcome);
   };
 }
