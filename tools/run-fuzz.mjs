@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the fuzz targets one after the other. Called by ./dev fuzz:
+// Runs the fuzz targets, two at a time. Called by ./dev fuzz:
 //
 //     node tools/run-fuzz.mjs --build build/fuzz --seconds 5 [TARGET]
 //
@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 const INPUT_BYTES_MAX = 65536;
 const ONE_INPUT_SECONDS = 10;
 const MEMORY_MB = 2048;
+const AT_ONCE = 2;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -62,13 +63,17 @@ if (targets.length === 0) {
     process.exitCode = 1;
 }
 let passed = 0;
-for (const target of targets) {
-    console.log(`» ${target}: ${values.seconds} s`);
-    const { ok, output } = await fuzz(target);
-    const units = /stat::number_of_executed_units: *(\d+)/.exec(output)?.[1] ?? 0;
-    if (ok) passed++;
-    else process.exitCode = 1;
-    if (!ok) console.log(output.trimEnd());
-    console.log(`${ok ? '✓' : '✗'} ${target}: ${units} inputs`);
+const waiting = [...targets];
+async function work() {
+    for (let target; (target = waiting.shift()) !== undefined; ) {
+        console.log(`» ${target}: ${values.seconds} s`);
+        const { ok, output } = await fuzz(target);
+        const units = /stat::number_of_executed_units: *(\d+)/.exec(output)?.[1] ?? 0;
+        if (ok) passed++;
+        else process.exitCode = 1;
+        if (!ok) console.log(output.trimEnd());
+        console.log(`${ok ? '✓' : '✗'} ${target}: ${units} inputs`);
+    }
 }
+await Promise.all(Array.from({ length: AT_ONCE }, work));
 console.log(`${passed} passed, ${targets.length - passed} failed`);

@@ -65,8 +65,8 @@ function npmTestNames(root, script) {
         .filter((name) => name !== undefined);
 }
 
-function npmSuite(title, root, build, script) {
-    const test = {
+function npmTest(root, build, script) {
+    return {
         name: script,
         command: 'npm',
         args: ['--prefix', join(root, 'clients/ts'), 'run', '--silent', script],
@@ -83,7 +83,10 @@ function npmSuite(title, root, build, script) {
             NO_COLOR: '1',
         },
     };
-    return { title, tests: [test], parallel: 1 };
+}
+
+function npmSuite(title, root, build, ...scripts) {
+    return { title, tests: scripts.map((script) => npmTest(root, build, script)), parallel: 2 };
 }
 
 function toolSuite(root) {
@@ -147,7 +150,8 @@ function conformanceSuite(root, build, uring) {
         sanitizer,
         env: {},
     }));
-    return { title: 'WebSocket conformance', tests, parallel: 1 };
+    // Each is two processes that wait for each other.
+    return { title: 'WebSocket conformance', tests, parallel: 2 };
 }
 
 /** Every kind of abuse at once for a few seconds; ./dev bench abuse does it for longer. */
@@ -232,7 +236,7 @@ function valgrindSuite(root, build) {
 
 /**
  * The suites called |names| ("all", or a list of: tools unit threads valgrind integration
- * conformance security ts ts-server e2e).
+ * conformance security ts ts-server e2e, web: these three at once).
  * |uring| says whether the kernel lets us test io_uring: { available, reason }.
  */
 export function makeSuites(names, { root, build, uring }) {
@@ -250,8 +254,11 @@ export function makeSuites(names, { root, build, uring }) {
         ts: () => [npmSuite('TypeScript unit', root, build, 'test')],
         'ts-server': () => [npmSuite('TypeScript with server', root, build, 'test:server')],
         e2e: () => [npmSuite('browser', root, build, 'test:e2e')],
+        web: () => [
+            npmSuite('TypeScript, browser', root, build, 'test:e2e', 'test', 'test:server'),
+        ],
     };
-    const all = ['tools', 'unit', 'integration', 'conformance', 'security', 'ts', 'ts-server', 'e2e'];
+    const all = ['tools', 'unit', 'integration', 'conformance', 'security', 'web'];
     const wanted = names === 'all' ? all : names.split(',');
     return wanted.flatMap((name) => {
         if (!makers[name]) throw new Error(`there is no suite "${name}"`);
