@@ -83,11 +83,15 @@ static int finish(const struct args *args, const struct sender *sender, struct w
     return remote_print(args, answer->result, answer->result_len, true);
 }
 
-static int start_sender(struct sender *sender, struct weft_stream *stream, pthread_t *ret_thread)
+/* Nobody waits for the thread: it may wait for a line that never comes. */
+static int start_sender(struct sender *sender, struct weft_stream *stream)
 {
+    pthread_t thread;
     sender->stream = weft_stream_ref(stream);
-    if (pthread_create(ret_thread, NULL, send_items, sender) == 0)
+    if (pthread_create(&thread, NULL, send_items, sender) == 0) {
+        (void)pthread_detach(thread);
         return 0;
+    }
     weft_stream_unref(stream);
     return WEFT_ERR_SYSTEM;
 }
@@ -97,7 +101,6 @@ int call_with_items(const struct args *args, const struct remote_call *call, FIL
     static struct sender sender;
     struct weft_call_options options;
     struct weft_stream *stream = NULL;
-    pthread_t thread;
     uint32_t timeout_ms;
     int status;
     struct weft_client *client = remote_connect(args, &timeout_ms, &status);
@@ -112,7 +115,7 @@ int call_with_items(const struct args *args, const struct remote_call *call, FIL
         weft_peer_open(weft_client_peer(client), call->method, call->params, &options, &stream);
     sender = (struct sender){.items = items, .args = args};
     if (!err && items)
-        err = start_sender(&sender, stream, &thread);
+        err = start_sender(&sender, stream);
     status = err ? remote_tell_failure(args, err) : finish(args, &sender, stream);
     weft_stream_unref(stream);
     weft_client_close(client);
