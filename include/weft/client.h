@@ -125,6 +125,13 @@ struct weft_client_options {
     const struct weft_method *methods;
     size_t method_count;
     unsigned pool_threads; /* for methods with WEFT_METHOD_BLOCKING; 0: 1 */
+    /* Who we are, for a server that wants to know: sent with every greeting. At most 8,192 bytes;
+     * NULL: nothing. weft_client_set_token replaces it. */
+    const char *token;
+    /* The server wants another token: it will end the connection in |in_ms|, or it has refused the
+     * one that it got, with |in_ms| 0 (a client with |reconnect| goes on trying). To be answered
+     * with weft_client_set_token, here or later. Gets |closed_ctx|. May be NULL. */
+    void (*token_wanted)(void *ctx, uint32_t in_ms);
 };
 
 /* Sets the defaults: ws://127.0.0.1:8080/ws, 5 s to connect, 30 s for a call, 16 MiB, loop AUTO,
@@ -139,7 +146,8 @@ WEFT_API void weft_client_options_init(struct weft_client_options *options);
  * **Errors:** WEFT_ERR_USAGE (an option, or the URL, is out of range; a file is missing or wrong),
  * WEFT_ERR_TLS (the server's certificate is refused, or ours), WEFT_ERR_NOT_FOUND (no such host),
  * WEFT_ERR_UNAVAILABLE (nobody listens there, or the loop asked for does not exist here),
- * WEFT_ERR_HANDSHAKE (it is no weft server or refuses us), WEFT_ERR_TIMEOUT, WEFT_ERR_CLOSED,
+ * WEFT_ERR_HANDSHAKE (it is no weft server or refuses us), WEFT_ERR_DENIED (it refuses our token,
+ * or wants one), WEFT_ERR_TIMEOUT, WEFT_ERR_CLOSED,
  * WEFT_ERR_NOMEM, WEFT_ERR_SYSTEM.
  * **Lifetime:** the caller's, until weft_client_close. **Thread:** any; blocks.
  */
@@ -154,6 +162,14 @@ WEFT_API WEFT_MUST_USE int weft_client_connect(const struct weft_client_options 
  * client any more. Blocks, at most about a second.
  */
 WEFT_API void weft_client_close(struct weft_client *client);
+
+/*
+ * From now on |token| says who we are; NULL: nothing does. The connection there is gets it at once
+ * (`$/auth.refresh`), later ones greet with it. It has to be for the same principal: a server does
+ * not let a connection change hands. Copied. **Errors:** WEFT_ERR_USAGE (longer than 8,192 bytes),
+ * WEFT_ERR_UTF8, WEFT_ERR_NOMEM; nothing changed then. **Thread:** any, also in a callback.
+ */
+WEFT_API WEFT_MUST_USE int weft_client_set_token(struct weft_client *client, const char *token);
 
 /* Not 0 while there is a connection. */
 WEFT_API int weft_client_is_open(const struct weft_client *client);

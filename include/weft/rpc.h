@@ -104,6 +104,12 @@ WEFT_API uint64_t weft_call_time_left_ms(const struct weft_call *call);
 WEFT_API const char *weft_call_idempotency_key(const struct weft_call *call);
 WEFT_API const char *weft_call_traceparent(const struct weft_call *call);
 
+/* Who calls, and the tenant whose data is meant: what weft_server_options.authenticate said about
+ * the caller when the call came. "anonymous" and "" where nobody signs in, and on a client.
+ * **Lifetime:** the call's. */
+WEFT_API const char *weft_call_subject(const struct weft_call *call);
+WEFT_API const char *weft_call_tenant(const struct weft_call *call);
+
 /* Not 0 for a notification: nobody waits for an answer. */
 WEFT_API int weft_call_is_notification(const struct weft_call *call);
 

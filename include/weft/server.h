@@ -131,6 +131,24 @@ struct weft_server_rpc {
     const char *const *provide;
 };
 
+/* Who somebody is. Zeroed before it is filled in. */
+struct weft_identity {
+    char subject[256];      /* who acts: 1 to 255 bytes of UTF-8 without control characters */
+    char tenant[64];        /* whose data it acts on, as |subject|; "": the default tenant */
+    uint64_t expires_in_ms; /* when the token has to be renewed, from now; 0: never */
+    void *reserved[4];      /* NULL */
+};
+
+/*
+ * Judges |token|, which somebody presents: a bearer token of a request (RFC 6750), the `token` of a
+ * greeting or of `$/auth.refresh` (docs/protocol/auth.md). NULL: none was presented, and somebody
+ * without may be let in as, say, a guest. At most 8,192 bytes; it may be judged more than once.
+ * Returns 0 with |ret_identity| filled in, WEFT_ERR_DENIED to refuse it, and anything else when it
+ * cannot be judged now, so that the client tries again later. **Lifetime:** |token| until it
+ * returns. **Thread:** any worker's, several at once; it must not block.
+ */
+typedef int weft_authenticate_fn(void *ctx, const char *token, struct weft_identity *ret_identity);
+
 /* What a server is made with. Strings and arrays are copied by weft_server_new. */
 struct weft_server_options {
     size_t struct_size;      /* set by weft_server_options_init */
@@ -164,6 +182,10 @@ struct weft_server_options {
     unsigned pool_threads; /* for methods with WEFT_METHOD_BLOCKING, in all; 0: 4 */
     unsigned pool_queue;   /* calls of those that may wait for a thread; 0: 1,024 */
     struct weft_server_rpc rpc;
+    /* Who may use the server; NULL: everybody, and all are "anonymous". With it nothing but the
+     * pages and probes of HTTP answers somebody who has not signed in. */
+    weft_authenticate_fn *authenticate;
+    void *authenticate_ctx;
 };
 
 /* Sets the defaults: 127.0.0.1:8080, memory, one worker a core, loop chosen, no development. */

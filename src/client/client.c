@@ -266,6 +266,7 @@ static void client_free(struct weft_client *client)
     weft__domain_unref(client->domain);
     weft__wait_done(&client->connected);
     weft__tls_context_free(client->tls);
+    weft__client_token_done(client);
     weft__arena_done(&client->strings);
     weft__mem_free(alloc, client, sizeof(*client));
 }

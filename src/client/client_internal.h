@@ -96,6 +96,7 @@ struct weft_client {
     struct weft_served *served;
     struct weft_peer *peer; /* the server */
     struct weft_session session;
+    char *token; /* of the next greeting; NULL: none */
     struct weft_timer deadline;
     struct weft_list docs;
     struct weft_arena scratch; /* strings of the notification at hand */
@@ -130,6 +131,20 @@ void weft__client_dial_first(struct weft_client *client);
 
 /* Ends everything; the loop stops when that is done. */
 void weft__client_connection_close(struct weft_client *client);
+
+/* ---- token.c ---- */
+
+/* **Errors:** WEFT_ERR_USAGE (too long), WEFT_ERR_UTF8. */
+WEFT_MUST_USE int weft__client_token_check(const char *token);
+
+/* Later greetings have a copy of |token|; NULL: none. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__client_token_set(struct weft_client *client, const char *token);
+
+/* Frees it. */
+void weft__client_token_done(struct weft_client *client);
+
+/* Tells the application. */
+void weft__client_token_wanted(struct weft_client *client, uint64_t in_ms);
 
 /* ---- request.c ---- */
 

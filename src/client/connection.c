@@ -84,13 +84,17 @@ static void greeted(void *ctx, const struct weft_rpc_answer *answer)
     uint64_t limit;
     char message[WEFT_CLIENT_MESSAGE_SIZE];
     if (!answer->result) {
+        bool denied = answer->error.status == WEFT_STATUS_UNAUTHENTICATED ||
+                      answer->error.status == WEFT_STATUS_PERMISSION_DENIED;
         snprintf(message, sizeof(message), "%s refused the greeting: %.*s", url_of(client),
                  (int)WEFT_MIN(answer->error.message.len, (size_t)160),
                  (const char *)answer->error.message.ptr);
         /* When the connection broke, its own end says more. */
         if (client->state == WEFT_CLIENT_GREETING) {
-            tell_connected(client, WEFT_ERR_HANDSHAKE, message);
+            tell_connected(client, denied ? WEFT_ERR_DENIED : WEFT_ERR_HANDSHAKE, message);
             weft__transport_close(&client->transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
+            if (denied)
+                weft__client_token_wanted(client, 0);
         }
         return;
     }
@@ -144,6 +148,11 @@ static void session_goaway(void *ctx, const struct weft_rpc_goaway *goaway)
                                goaway->reconnect_after_ms);
 }
 
+static void session_expiring(void *ctx, uint64_t in_ms)
+{
+    weft__client_token_wanted(ctx, in_ms);
+}
+
 static void session_resume_failed(void *ctx, struct weft_slice reason)
 {
     char text[64];
@@ -156,6 +165,7 @@ static void session_init(struct weft_client *client)
 {
     static const struct weft_session_events events = {.send = session_send,
                                                       .failed = session_failed,
+                                                      .expiring = session_expiring,
                                                       .goaway = session_goaway,
                                                       .resume_failed = session_resume_failed};
     const struct weft_session_options options = {
@@ -198,8 +208,10 @@ static void on_open(struct weft_transport *transport)
         weft__transport_close(transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
         return;
     }
-    int err = weft__rpc_peer_greet(&client->session.peer, client->options.name,
-                                   client->options.version, greeted, client, now_ns(client));
+    const struct weft_rpc_greeting greeting = {
+        .name = client->options.name, .version = client->options.version, .token = client->token};
+    int err =
+        weft__rpc_peer_greet(&client->session.peer, &greeting, greeted, client, now_ns(client));
     if (err) {
         tell_connected(client, err, weft_err_message(err));
         weft__transport_close(transport, WEFT_WS_CLOSE_INTERNAL, weft__slice(NULL, 0));

@@ -121,6 +121,11 @@ int weft__client_copy_options(struct weft_client *client, const struct weft_clie
     if (!weft__utf8_valid((const uint8_t *)own->name, strlen(own->name)) ||
         !weft__utf8_valid((const uint8_t *)own->version, strlen(own->version)))
         return WEFT_ERR_UTF8;
-    err = copy_methods(client);
+    err = weft__client_token_check(own->token);
+    if (!err)
+        err = weft__client_token_set(client, own->token);
+    own->token = NULL;
+    if (!err)
+        err = copy_methods(client);
     return err ? err : copy_handlers(client);
 }

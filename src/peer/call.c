@@ -7,6 +7,7 @@
 #include "peer/failure.h"
 #include "peer/handle.h"
 #include "peer/stream.h"
+#include "rpc/auth.h"
 #include "rpc/peer.h"
 
 #include <pthread.h>
@@ -21,8 +22,9 @@ struct weft_call {
     struct weft_domain *domain;
     const struct weft_method *method;
     struct weft_peer *peer;
-    struct weft_stream *stream; /* NULL: the method has no items */
-    char *params;               /* in |texts|, as the two behind it */
+    struct weft_rpc_principal *principal; /* NULL: nobody signs in */
+    struct weft_stream *stream;           /* NULL: the method has no items */
+    char *params;                         /* in |texts|, as the two behind it */
     size_t params_len;
     const char *idem;
     const char *traceparent;
@@ -75,6 +77,7 @@ static void unref(struct weft_call *call)
     if (call->stream)
         weft__stream_let_go(call->stream);
     weft_peer_unref(call->peer);
+    weft__rpc_principal_unref(call->principal);
     weft__kept_failure_free(alloc, call->failure);
     weft__bytes_done(&call->result);
     weft__arena_done(&call->arena);
@@ -141,6 +144,7 @@ static struct weft_call *call_new(const struct weft_served_method *served,
     weft__arena_init(&call->arena, alloc, ARENA_MAX);
     weft__bytes_init(&call->result, alloc, SIZE_MAX);
     call->peer = weft__peer_of(weft__rpc_call_peer(rpc), served->domain);
+    call->principal = weft__rpc_principal_ref(weft__rpc_peer_principal(weft__rpc_call_peer(rpc)));
     if (call->peer && copy_texts(call, rpc) && make_stream(call)) {
         call->rpc = rpc;
         return call;
@@ -512,6 +516,16 @@ const char *weft_call_idempotency_key(const struct weft_call *call)
 const char *weft_call_traceparent(const struct weft_call *call)
 {
     return call->traceparent;
+}
+
+const char *weft_call_subject(const struct weft_call *call)
+{
+    return (const char *)weft__rpc_principal_subject(call->principal).ptr;
+}
+
+const char *weft_call_tenant(const struct weft_call *call)
+{
+    return (const char *)weft__rpc_principal_tenant(call->principal).ptr;
 }
 
 int weft_call_is_notification(const struct weft_call *call)

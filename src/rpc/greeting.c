@@ -73,6 +73,7 @@ static void answer_hello(struct weft_rpc_call *call, const struct weft_rpc_welco
     weft__json_end_array(w);
     put_number(w, "ping_ms", peer->env->limits.ping_ms);
     put_limits(w, &peer->env->limits);
+    weft__rpc_auth_write(w, peer, call->now_ns);
     weft__json_end_object(w);
     weft__rpc_reply_send(&reply);
 }
@@ -127,6 +128,7 @@ static void welcome(struct weft_rpc_call *call)
     if (peer->left)
         return;
     weft__rpc_goaway_after_hello(peer);
+    weft__rpc_auth_remind(peer);
     if (peer->events->greeted)
         peer->events->greeted(peer->events_ctx, call->params);
 }
@@ -135,6 +137,7 @@ void weft__rpc_serve_hello(struct weft_rpc_call *call, void *ctx)
 {
     (void)ctx;
     struct weft_rpc_peer *peer = call->peer;
+    const struct weft_rpc_failure *failure;
     uint64_t low = 0, high = 0;
     if (!peer->is_server)
         weft__rpc_call_error(call, WEFT_STATUS_UNIMPLEMENTED, NULL, "Method not found");
@@ -147,6 +150,8 @@ void weft__rpc_serve_hello(struct weft_rpc_call *call, void *ctx)
     else if (low > WEFT_RPC_VERSION || high < WEFT_RPC_VERSION)
         weft__rpc_call_error(call, WEFT_STATUS_FAILED_PRECONDITION, "weft.hello.version",
                              "no protocol version in common");
+    else if ((failure = weft__rpc_auth_greeting(call)))
+        weft__rpc_call_fail(call, failure);
     else
         welcome(call);
 }
@@ -163,7 +168,7 @@ static void put_resume(struct weft_json_writer *w, const struct weft_rpc_session
 }
 
 static void put_greeting(struct weft_bytes *params, const struct weft_rpc_peer *peer,
-                         const char *name, const char *version)
+                         const struct weft_rpc_greeting *greeting)
 {
     struct weft_json_writer w;
     weft__json_writer_init(&w, params);
@@ -177,15 +182,17 @@ static void put_greeting(struct weft_bytes *params, const struct weft_rpc_peer *
     weft__json_end_array(&w);
     weft__json_key(&w, "client");
     weft__json_begin_object(&w);
-    put_string(&w, "name", name);
-    put_string(&w, "version", version);
+    put_string(&w, "name", greeting->name);
+    put_string(&w, "version", greeting->version);
     weft__json_end_object(&w);
+    if (greeting->token)
+        put_string(&w, "token", greeting->token);
     if (peer->session && peer->session->token[0])
         put_resume(&w, peer->session);
     weft__json_end_object(&w);
 }
 
-int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const char *name, const char *version,
+int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const struct weft_rpc_greeting *greeting,
                          weft_rpc_answer_fn *answer, void *ctx, uint64_t now_ns)
 {
     bool again = peer->session && peer->link == WEFT_RPC_LINK_NONE;
@@ -193,7 +200,7 @@ int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const char *name, const cha
         return WEFT_ERR_STATE;
     struct weft_bytes params;
     weft__bytes_init(&params, peer->env->alloc, SIZE_MAX);
-    put_greeting(&params, peer, name, version);
+    put_greeting(&params, peer, greeting);
     int err = weft__bytes_error(&params);
     if (again)
         peer->link = WEFT_RPC_LINK_GREETING;

@@ -7,7 +7,7 @@
 
 enum {
     NAME_MAX_SIZE =
-        2 + WEFT_RPC_IDEM_PRINCIPAL_MAX + WEFT_RPC_METHOD_NAME_MAX + WEFT_RPC_IDEM_KEY_MAX,
+        3 + WEFT_RPC_IDEM_PRINCIPAL_MAX + WEFT_RPC_METHOD_NAME_MAX + WEFT_RPC_IDEM_KEY_MAX,
     EXPIRE_AT_BEGIN = 2,    /* more than one, so that what expires does not pile up */
     EXPIRE_AT_TICK = 16384, /* bounds how long a tick holds others up */
 };
@@ -150,6 +150,7 @@ static struct weft_slice name_of(const struct weft_rpc_idem_call *call, uint8_t 
     WEFT_ASSERT(call->principal.len <= WEFT_RPC_IDEM_PRINCIPAL_MAX &&
                 call->method.len <= WEFT_RPC_METHOD_NAME_MAX &&
                 call->key.len <= WEFT_RPC_IDEM_KEY_MAX);
+    *at++ = (uint8_t)(call->principal.len >> 8);
     *at++ = (uint8_t)call->principal.len;
     *at++ = (uint8_t)call->method.len;
     append(&at, call->principal);

@@ -26,10 +26,11 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "rpc/outcome.h"
+#include "rpc/principal.h"
 
 enum {
-    WEFT_RPC_IDEM_KEY_MAX = 128,       /* bytes of a key */
-    WEFT_RPC_IDEM_PRINCIPAL_MAX = 255, /* bytes of a principal */
+    WEFT_RPC_IDEM_KEY_MAX = 128,                      /* bytes of a key */
+    WEFT_RPC_IDEM_PRINCIPAL_MAX = WEFT_RPC_SCOPE_MAX, /* bytes of a principal */
 };
 
 struct weft_rpc_idem_limits {

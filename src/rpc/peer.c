@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The environment, the life of a peer, and its output. */
+#include "rpc/auth.h"
 #include "rpc/jsonrpc.h"
 #include "rpc/peer_internal.h"
 #include "rpc/session.h"
@@ -126,6 +127,7 @@ void weft__rpc_peer_done(struct weft_rpc_peer *peer)
     if (peer->handle)
         peer->handle_done(peer);
     weft__rpc_session_free(peer);
+    weft__rpc_peer_forget(peer);
     weft__rpc_correlation_done(&peer->outgoing);
     weft__map_done(&peer->incoming);
 }

@@ -58,12 +58,15 @@ struct weft_rpc_counters {
     uint64_t results;                                 /* answered with a result */
     uint64_t errors[WEFT_STATUS_UNAUTHENTICATED + 1]; /* answered with an error, by status */
     uint64_t invalid; /* frames that were neither call nor answer, text that was no JSON included */
-    uint64_t in_flight;  /* deferred calls now */
-    uint64_t outgoing;   /* calls made */
-    uint64_t strays;     /* answers that belonged to no call */
-    uint64_t resumed;    /* sessions taken up */
-    uint64_t replayed;   /* messages sent again because of that */
-    uint64_t duplicates; /* frames that came again */
+    uint64_t in_flight;     /* deferred calls now */
+    uint64_t outgoing;      /* calls made */
+    uint64_t strays;        /* answers that belonged to no call */
+    uint64_t resumed;       /* sessions taken up */
+    uint64_t replayed;      /* messages sent again because of that */
+    uint64_t duplicates;    /* frames that came again */
+    uint64_t auth_accepted; /* tokens, and peers without one that were let in */
+    uint64_t auth_refused;  /* tokens */
+    uint64_t auth_expired;  /* identities of peers that ended */
 };
 
 /*
@@ -110,7 +113,8 @@ struct weft_rpc_env {
     size_t method_count;                        /* of them */
     const struct weft_rpc_interceptor *interceptors[WEFT_RPC_INTERCEPTORS_MAX];
     size_t interceptor_count;
-    const struct weft_rpc_resolver *resolver; /* NULL: the registry has all methods */
+    const struct weft_rpc_resolver *resolver;           /* NULL: the registry has all methods */
+    const struct weft_rpc_authenticator *authenticator; /* NULL: nobody signs in (rpc/auth.h) */
 
     /* private: scratch memory, lent to one user at a time */
     struct weft_arena arena;
@@ -187,6 +191,12 @@ struct weft_rpc_peer_events {
     void (*session_ended)(void *ctx, struct weft_slice reason);
     /* A `$/pong` came. May be NULL. */
     void (*pong)(void *ctx);
+    /* Server: it is known who the peer is, weft__rpc_peer_principal. May be NULL. */
+    void (*identified)(void *ctx);
+    /* Server: that has come to its end. The connection should be closed. May be NULL. */
+    void (*expired)(void *ctx);
+    /* Client: the server announced the end of our identity in |in_ms|. May be NULL. */
+    void (*expiring)(void *ctx, uint64_t in_ms);
     /* Client: the server announced the end. May be NULL. */
     void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
 };
@@ -200,6 +210,8 @@ struct weft_rpc_peer_watch {
     void (*linked)(struct weft_rpc_peer_watch *watch, bool linked);
 };
 
+struct weft_rpc_auth;
+struct weft_rpc_authenticator;
 struct weft_rpc_session;
 
 /* What a peer with a session has of a connection; one without has it all. */
@@ -239,6 +251,8 @@ struct weft_rpc_peer {
     struct weft_rpc_session *session; /* NULL: none, nothing is numbered */
     size_t replay_bytes;              /* client: as in the options */
     uint64_t greeting;                /* client: number of the call that greets; 0: none */
+    struct weft_rpc_auth *auth;       /* who it is (rpc/auth.h); NULL: nobody has signed in */
+    unsigned auth_refused;            /* tokens */
     /* What the owner hands out for it to other threads, told when the peer is done. */
     void *handle;
     void (*handle_done)(struct weft_rpc_peer *peer);
@@ -380,14 +394,21 @@ WEFT_MUST_USE int weft__rpc_peer_goaway(struct weft_rpc_peer *peer,
  */
 size_t weft__rpc_peer_cut_off(struct weft_rpc_peer *peer);
 
+/* What a client says of itself. */
+struct weft_rpc_greeting {
+    const char *name; /* of the program */
+    const char *version;
+    const char *token; /* that tells who is there (rpc/auth.h); NULL: none */
+};
+
 /*
- * Client: sends `$/hello` for a program called |name|, once over each connection. The peer counts
+ * Client: sends `$/hello` with |greeting|, once over each connection. The peer counts
  * as greeted once the answer is a result; |answer| gets it in any case and may be NULL. A session
  * that was cut is resumed by it. **Errors:** as weft__rpc_peer_call, and WEFT_ERR_STATE for a
  * server.
  */
-WEFT_MUST_USE int weft__rpc_peer_greet(struct weft_rpc_peer *peer, const char *name,
-                                       const char *version, weft_rpc_answer_fn *answer, void *ctx,
-                                       uint64_t now_ns);
+WEFT_MUST_USE int weft__rpc_peer_greet(struct weft_rpc_peer *peer,
+                                       const struct weft_rpc_greeting *greeting,
+                                       weft_rpc_answer_fn *answer, void *ctx, uint64_t now_ns);
 
 #endif

@@ -167,6 +167,31 @@ void weft__rpc_serve_hello(struct weft_rpc_call *call, void *ctx);
 /* What came for ours; NULL: an error, or nothing over this connection. */
 void weft__rpc_greeting_answered(struct weft_rpc_peer *peer, const struct weft_json *result);
 
+/* ---- signing in (auth.c) ---- */
+
+/* Why |peer| may not call; NULL when it may. **Lifetime:** static. */
+const struct weft_rpc_failure *weft__rpc_auth_objection(const struct weft_rpc_peer *peer);
+
+/* |peer|, while it receives, presents |token|. NULL when it is known now who it is, or why not. */
+const struct weft_rpc_failure *weft__rpc_auth_present(struct weft_rpc_peer *peer,
+                                                      struct weft_slice token, uint64_t now_ns);
+
+/* The same for the greeting |call|, which need not present one when it is known already. */
+const struct weft_rpc_failure *weft__rpc_auth_greeting(struct weft_rpc_call *call);
+
+/* Writes the member "auth" about |peer|, if there is anything to say. */
+void weft__rpc_auth_write(struct weft_json_writer *w, const struct weft_rpc_peer *peer,
+                          uint64_t now_ns);
+
+/* The peer can be told from now on: of an end that is near, it is. */
+void weft__rpc_auth_remind(struct weft_rpc_peer *peer);
+
+/* The handler of `$/auth.refresh`. */
+void weft__rpc_serve_auth_refresh(struct weft_rpc_call *call, void *ctx);
+
+/* The handler of `$/auth.expiring`. */
+void weft__rpc_serve_auth_expiring(struct weft_rpc_call *call, void *ctx);
+
 /* ---- the announced end (goaway.c) ---- */
 
 /* The peer greeted after the end was announced: it is told now. */

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "server/http_routes.h"
 #include "server/http_rpc.h"
+#include "server/identity.h"
 #include "server/tunnel.h"
 #include "transport/broadcast.h"
 
@@ -235,6 +236,7 @@ static void on_closed(struct weft_transport *transport)
     WEFT_ASSERT(!weft__conn_joined(conn));
     weft__http_rpc_done(conn);
     weft__buf_unref(conn->origin);
+    weft__identity_drop(&conn->outlet);
     weft__list_remove(&conn->node);
     weft__mem_free(&worker->server->connection_memory.alloc, conn->peer, sizeof(*conn->peer));
     weft__mem_free(&worker->server->connection_memory.alloc, conn, sizeof(*conn));

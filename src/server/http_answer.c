@@ -67,10 +67,11 @@ static void write_origin(struct weft_bytes *out, const struct weft_http_answer *
         return;
     }
     weft__http1_write_header_str(out, "Access-Control-Allow-Methods", answer->preflight);
-    weft__http1_write_header_str(out, "Access-Control-Allow-Headers",
-                                 "Content-Type, Weft-Timeout-Ms, Connect-Timeout-Ms, "
-                                 "Idempotency-Key, traceparent, Last-Event-ID, Weft-Connection, "
-                                 "Weft-Sequence");
+    weft__http1_write_header_str(
+        out, "Access-Control-Allow-Headers",
+        "Content-Type, Weft-Timeout-Ms, Connect-Timeout-Ms, "
+        "Authorization, Idempotency-Key, traceparent, Last-Event-ID, Weft-Connection, "
+        "Weft-Sequence");
     weft__http1_write_header_str(out, "Access-Control-Max-Age", "600");
 }
 
@@ -105,6 +106,8 @@ void weft__http_answer_head(struct weft_bytes *out, const struct weft_http_answe
         weft__http1_write_header_str(out, "Vary", "Accept-Encoding");
     if (answer->allow)
         weft__http1_write_header_str(out, "Allow", answer->allow);
+    if (answer->status == 401) /* RFC 9110 §15.5.2 */
+        weft__http1_write_header_str(out, "WWW-Authenticate", "Bearer");
     if (answer->retry_after_s)
         weft__http1_write_header_u64(out, "Retry-After", answer->retry_after_s);
     if (answer->origin.len)

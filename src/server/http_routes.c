@@ -9,6 +9,7 @@
 #include "server/http_answer.h"
 #include "server/http_rpc.h"
 #include "server/http_send.h"
+#include "server/identity.h"
 #include "server/pool_metrics.h"
 
 #include <string.h>
@@ -366,6 +367,21 @@ static void accept_upgrade(const struct http_request *request,
         weft__transport_abort(&request->conn->transport, WEFT_ERR_NOMEM);
 }
 
+/* No token: it may come with the greeting. */
+static bool refuse_identity(const struct http_request *request)
+{
+    switch (weft__identity_of_request(request->conn, request->head)) {
+    case WEFT_IDENTITY_REFUSED:
+        refuse_upgrade(request, 401, "this token is not accepted\n");
+        return true;
+    case WEFT_IDENTITY_UNABLE:
+        refuse_upgrade(request, 503, "tokens cannot be checked now\n");
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void route_upgrade(const struct http_request *request)
 {
     const struct weft_origin_policy *policy = &request->conn->worker->server->origins;
@@ -381,7 +397,7 @@ static void route_upgrade(const struct http_request *request)
         refuse_upgrade(request, status, NULL);
     else if (upgrade.has_origin && !weft__origin_allowed(policy, upgrade.origin, upgrade.host))
         refuse_upgrade(request, 403, "this origin may not connect\n");
-    else if (!refuse_when_tight(request))
+    else if (!refuse_when_tight(request) && !refuse_identity(request))
         accept_upgrade(request, &upgrade);
 }
 

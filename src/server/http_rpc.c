@@ -6,6 +6,7 @@
 #include "rpc/jsonrpc.h"
 #include "server/http_call.h"
 #include "server/http_send.h"
+#include "server/identity.h"
 #include "server/sse.h"
 #include "server/tunnel.h"
 
@@ -21,6 +22,7 @@ enum http_way {
 struct weft_http_calls {
     struct weft_conn *conn;
     struct weft_hub_member member;
+    struct weft_rpc_principal *principal; /* of |member|; NULL: nobody has signed in */
     struct weft_rpc_peer peers[HTTP_POSTS];
     struct weft_sse sse;
     enum http_way way; /* of the request being read or answered */
@@ -48,6 +50,8 @@ static const struct refusal refuse_verb =
     REFUSAL(405, WEFT_STATUS_UNIMPLEMENTED, "weft.http.verb", "not made with this verb");
 static const struct refusal refuse_origin =
     REFUSAL(403, WEFT_STATUS_PERMISSION_DENIED, "weft.http.origin", "this origin may not call");
+static const struct refusal refuse_token =
+    REFUSAL(401, WEFT_STATUS_UNAUTHENTICATED, "weft.auth.refused", "this token is not accepted");
 static const struct refusal refuse_type =
     REFUSAL(415, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.media_type",
             "the body has to be application/json, in UTF-8, without a Content-Encoding");
@@ -93,6 +97,14 @@ static const struct refusal refuse_memory = {
     .failure = {.status = WEFT_STATUS_UNAVAILABLE,
                 .message = "memory is short",
                 .reason = "weft.overloaded",
+                .executed = WEFT_RPC_EXECUTED_NO,
+                .retry_after_ms = WEFT_HTTP_RETRY_AFTER_MS}};
+
+static const struct refusal refuse_unable = {
+    .http = 503,
+    .failure = {.status = WEFT_STATUS_UNAVAILABLE,
+                .message = "tokens cannot be checked now",
+                .reason = "weft.auth.unavailable",
                 .executed = WEFT_RPC_EXECUTED_NO,
                 .retry_after_ms = WEFT_HTTP_RETRY_AFTER_MS}};
 
@@ -186,11 +198,19 @@ static void init_peers(struct weft_http_calls *calls)
     }
 }
 
-/* What |conn| makes its calls with; NULL when out of memory. */
-static struct weft_http_calls *calls_of(struct weft_conn *conn)
+/* The member of the hub for |principal|. */
+static void join_hub(struct weft_http_calls *calls, const struct weft_rpc_principal *principal)
 {
     static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
                                                    member_held, member_present};
+    weft__hub_member_init(&calls->member, calls->conn->worker->hub, &ops,
+                          weft__rpc_principal_tenant(principal),
+                          weft__rpc_principal_subject(principal), WEFT_TOPIC_PLAIN);
+}
+
+/* What |conn| makes its calls with; NULL when out of memory. */
+static struct weft_http_calls *calls_of(struct weft_conn *conn)
+{
     if (conn->calls)
         return conn->calls;
     struct weft_http_calls *calls =
@@ -200,8 +220,7 @@ static struct weft_http_calls *calls_of(struct weft_conn *conn)
     calls->conn = conn;
     init_peers(calls);
     weft__sse_init(&calls->sse, conn, &calls->member);
-    weft__hub_member_init(&calls->member, conn->worker->hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"), WEFT_TOPIC_PLAIN);
+    join_hub(calls, NULL);
     conn->calls = calls;
     return calls;
 }
@@ -215,6 +234,7 @@ void weft__http_rpc_done(struct weft_conn *conn)
     for (size_t i = 0; i < HTTP_POSTS; i++)
         weft__rpc_peer_done(&calls->peers[i]);
     weft__sse_done(&calls->sse);
+    weft__rpc_principal_unref(calls->principal);
     conn->calls = NULL;
     weft__mem_free(&conn->worker->server->connection_memory.alloc, calls, sizeof(*calls));
 }
@@ -339,6 +359,39 @@ static const struct refusal *judge(struct weft_conn *conn, const struct weft_htt
     return &refuse_memory;
 }
 
+/* Why somebody with this token, or without any, is not served; NULL when that is for the method to
+ * say. */
+static const struct refusal *judge_token(struct weft_conn *conn, const struct weft_http1_head *head)
+{
+    switch (weft__identity_of_request(conn, head)) {
+    case WEFT_IDENTITY_REFUSED:
+        return &refuse_token;
+    case WEFT_IDENTITY_UNABLE:
+        return &refuse_unable;
+    default:
+        return NULL;
+    }
+}
+
+/* Whoever makes the request at hand makes its call; documents that somebody else opened on this
+ * connection are closed. False when memory is out. */
+static bool act_for(struct weft_http_calls *calls)
+{
+    struct weft_rpc_peer *peer =
+        calls->way == HTTP_STREAM ? &calls->sse.peer : &calls->peers[calls->way];
+    struct weft_outlet *outlet = &calls->conn->outlet;
+    bool same = weft__rpc_principal_equal(calls->principal, outlet->principal);
+    if (weft__identity_give(outlet, peer))
+        return false;
+    if (same)
+        return true;
+    weft__hub_member_done(&calls->member);
+    weft__rpc_principal_unref(calls->principal);
+    calls->principal = weft__rpc_principal_ref(outlet->principal);
+    join_hub(calls, calls->principal);
+    return true;
+}
+
 /* Why what the path names cannot be called; NULL when it can. */
 static const struct refusal *judge_method(struct weft_http_calls *calls, struct weft_slice name)
 {
@@ -416,12 +469,15 @@ static void route_call(struct weft_conn *conn, const struct weft_http1_head *hea
                        enum http_way way, struct weft_slice name, struct weft_slice query)
 {
     const struct refusal *refusal = judge(conn, head);
+    if (!refusal)
+        refusal = judge_token(conn, head);
     struct weft_http_calls *calls = refusal ? NULL : calls_of(conn);
     const char *why = NULL;
-    if (!refusal && !calls)
+    if (calls)
+        calls->way = way;
+    if (!refusal && (!calls || !act_for(calls)))
         refusal = &refuse_memory;
     if (!refusal) {
-        calls->way = way;
         refusal = way == HTTP_JSONRPC ? NULL : judge_method(calls, name);
         why = weft__http_call_meta(&calls->call, head);
     }
@@ -439,6 +495,8 @@ static void route_call(struct weft_conn *conn, const struct weft_http1_head *hea
 static void route_tunnel(struct weft_conn *conn, const struct weft_http1_head *head)
 {
     const struct refusal *refusal = judge(conn, head);
+    if (!refusal)
+        refusal = judge_token(conn, head);
     if (refusal) {
         refuse(conn, refusal);
     } else if (weft__http1_find(head, "Last-Event-ID")) {

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "server/conn.h"
+#include "server/identity.h"
 #include "server/sessions.h"
 #include "ws/conn.h"
 
@@ -272,6 +273,7 @@ static void near_gone(struct weft_link *link)
 {
     WEFT_ASSERT(!link->conn);
     link->near->near_links--;
+    weft__identity_drop(&link->outlet);
     weft__mem_free(alloc_of(link), link, sizeof(*link));
 }
 
@@ -326,8 +328,12 @@ int weft__link_open(struct weft_conn *conn, unsigned to, struct weft_slice greet
     link->room = ROOM + worker->rpc.limits.message_bytes;
     link->address_known = weft__conn_peer(&conn->transport, &link->address);
     link->conn = conn;
-    link->outlet = (struct weft_outlet){
-        .wire = conn->outlet.wire, .variant = conn->outlet.variant, .elsewhere = -1};
+    link->outlet =
+        (struct weft_outlet){.wire = conn->outlet.wire,
+                             .variant = conn->outlet.variant,
+                             .principal = weft__rpc_principal_ref(conn->outlet.principal),
+                             .expires_ns = conn->outlet.expires_ns,
+                             .elsewhere = -1};
     worker->near_links++;
     conn->link = link;
     send_note(note, true);

@@ -63,6 +63,11 @@
     X(SESSIONS_EXPIRED, "weft_sessions_expired_total", "counter",                                  \
       "Sessions that waited in vain or had to go")                                                 \
     X(REPLAYED, "weft_session_messages_replayed_total", "counter", "Messages sent again")          \
+    X(AUTH_ACCEPTED, "weft_auth_accepted_total", "counter",                                        \
+      "Tokens accepted, and clients let in without one")                                           \
+    X(AUTH_REFUSED, "weft_auth_refused_total", "counter", "Tokens refused")                        \
+    X(AUTH_EXPIRED, "weft_auth_expired_total", "counter",                                          \
+      "Connections whose token came to its end")                                                   \
     X(DUPLICATES, "weft_session_duplicates_total", "counter", "Frames that came again")            \
     X(GOAWAYS, "weft_goaways_total", "counter", "Sessions told that the server stops")             \
     X(PROXY_ERRORS, "weft_proxy_errors_total", "counter", "Connections without a PROXY header")    \

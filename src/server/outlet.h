@@ -16,6 +16,7 @@
 #include "topic/topic.h"
 
 struct weft_outlet;
+struct weft_rpc_principal;
 struct weft_server_session;
 
 struct weft_outlet_ops {
@@ -39,7 +40,9 @@ struct weft_outlet {
     const struct weft_outlet_ops *ops;
     struct weft_server_session *session; /* that it belongs to; NULL: none any more */
     const struct weft_rpc_wire *wire;
-    enum weft_topic_variant variant; /* frames that it can send */
+    enum weft_topic_variant variant;      /* frames that it can send */
+    struct weft_rpc_principal *principal; /* who asked for the connection, one reference; or NULL */
+    uint64_t expires_ns;                  /* of |principal| */
     int elsewhere; /* the worker that has the session which was asked for; -1: this one */
 };
 

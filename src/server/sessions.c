@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "rpc/session.h"
 #include "server/conn.h"
+#include "server/identity.h"
 #include "ws/conn.h"
 
 #include <stdio.h>
@@ -47,6 +48,23 @@ static void session_failed(void *ctx, unsigned code, const char *reason)
     struct weft_server_session *session = ctx;
     if (session->outlet)
         session->outlet->ops->close(session->outlet, code, reason);
+}
+
+static const struct weft_rpc_principal *principal_of(const struct weft_server_session *session)
+{
+    return weft__rpc_peer_principal(&session->session.peer);
+}
+
+static void session_identified(void *ctx)
+{
+    struct weft_server_session *session = ctx;
+    weft__identity_of_member(&session->member, principal_of(session));
+}
+
+/* A session may wait for a client with another token. */
+static void session_over(void *ctx)
+{
+    session_failed(ctx, WEFT_CLOSE_EXPIRED, "the token has expired");
 }
 
 /* ---- What the hub wants ---- */
@@ -114,9 +132,10 @@ static void join_hub(struct weft_server_session *session)
                                                    member_held, member_present};
     const struct weft_outlet *outlet = session->outlet;
     enum weft_topic_variant variant = outlet->wire->is_text ? outlet->variant : WEFT_TOPIC_PLAIN;
-    /* Until somebody signs in, everybody is the same principal of the default tenant. */
-    weft__hub_member_init(&session->member, session->worker->hub, &ops, weft__slice(NULL, 0),
-                          WEFT_SLICE_LIT("anonymous"), variant);
+    const struct weft_rpc_principal *principal = principal_of(session);
+    weft__hub_member_init(&session->member, session->worker->hub, &ops,
+                          weft__rpc_principal_tenant(principal),
+                          weft__rpc_principal_subject(principal), variant);
 }
 
 /* ---- Waiting ---- */
@@ -307,8 +326,9 @@ static enum weft_rpc_resume_result take_up(struct weft_server_session *fresh,
     struct weft_server_session *old = find_session(fresh->worker, id->session);
     struct weft_rpc_session *session = old ? old->session.peer.session : NULL;
     char *token = fresh->worker->sessions.token;
-    enum weft_rpc_resume_result result = weft__rpc_session_take_up(
-        session, id, fresh->outlet->wire, WEFT_SLICE_LIT("anonymous"), seen, token);
+    enum weft_rpc_resume_result result =
+        weft__rpc_session_take_up(session, id, fresh->outlet->wire,
+                                  weft__rpc_principal_scope(principal_of(fresh)), seen, token);
     if (result == WEFT_RPC_RESUME_OK) {
         fence(old);
         fresh->successor = old;
@@ -328,7 +348,7 @@ static void list_session(struct weft_server_session *session, struct weft_rpc_we
     struct weft_worker *worker = session->worker;
     struct weft_rpc_resume resume;
     weft__rpc_resume_init(&resume, &worker->server->resume_key, worker->index, session->number,
-                          session->outlet->wire, WEFT_SLICE_LIT("anonymous"));
+                          session->outlet->wire, weft__rpc_principal_scope(principal_of(session)));
     if (weft__rpc_resume_issue(&resume, worker->sessions.token))
         return;
     memcpy(session->number_key, &session->number, sizeof(session->number_key));
@@ -377,8 +397,11 @@ static void session_resume(void *ctx, const struct weft_rpc_session_request *req
 
 int weft__sessions_open(struct weft_worker *worker, struct weft_outlet *outlet)
 {
-    static const struct weft_session_events events = {
-        .send = session_send, .failed = session_failed, .resume = session_resume};
+    static const struct weft_session_events events = {.send = session_send,
+                                                      .failed = session_failed,
+                                                      .identified = session_identified,
+                                                      .expired = session_over,
+                                                      .resume = session_resume};
     struct weft_server_session *session = weft__mem_zalloc(alloc_of(worker), sizeof(*session));
     if (!session)
         return WEFT_ERR_NOMEM;
@@ -400,6 +423,11 @@ int weft__sessions_open(struct weft_worker *worker, struct weft_outlet *outlet)
         .user = &session->member,
     };
     weft__session_init(&session->session, &options);
+    if (weft__identity_give(outlet, &session->session.peer)) {
+        weft__session_done(&session->session);
+        weft__mem_free(alloc_of(worker), session, sizeof(*session));
+        return WEFT_ERR_NOMEM;
+    }
     join_hub(session);
     outlet->session = session;
     outlet->elsewhere = -1;
@@ -412,6 +440,7 @@ static void hand_over(struct weft_server_session *fresh)
     struct weft_outlet *outlet = fresh->outlet;
     struct weft_server_session *session = fresh->successor;
     struct weft_worker *worker = fresh->worker;
+    weft__rpc_peer_renew(&session->session.peer, &fresh->session.peer);
     end_session(fresh);
     session->outlet = outlet;
     outlet->session = session;

@@ -83,6 +83,27 @@ static void sent(void *ctx, struct weft_slice message, enum weft_rpc_lane lane)
     }
 }
 
+/* Who asked for the items may not see any more of them. */
+static void expired(void *ctx)
+{
+    static const struct weft_rpc_failure failure = {.status = WEFT_STATUS_UNAUTHENTICATED,
+                                                    .message = "the token has expired",
+                                                    .reason = "weft.auth.expired",
+                                                    .executed = WEFT_RPC_EXECUTED_UNKNOWN};
+    struct weft_sse *sse = ctx;
+    struct weft_bytes body;
+    if (!sse->open)
+        return;
+    weft__bytes_init(&body, sse->conn->worker->server->alloc, SIZE_MAX);
+    weft__rpc_http_write_failure(&body, &failure);
+    if (weft__bytes_error(&body))
+        weft__transport_abort(&sse->conn->transport, WEFT_ERR_NOMEM);
+    else
+        put_event(sse, "error", weft__bytes_slice(&body));
+    weft__bytes_done(&body);
+    close_stream(sse);
+}
+
 static void failed(void *ctx, int err)
 {
     struct weft_sse *sse = ctx;
@@ -91,7 +112,8 @@ static void failed(void *ctx, int err)
 
 void weft__sse_init(struct weft_sse *sse, struct weft_conn *conn, void *user)
 {
-    static const struct weft_rpc_peer_events events = {.send = sent, .failed = failed};
+    static const struct weft_rpc_peer_events events = {
+        .send = sent, .failed = failed, .expired = expired};
     *sse = (struct weft_sse){.conn = conn};
     const struct weft_rpc_peer_options options = {
         .is_server = true,

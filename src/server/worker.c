@@ -8,6 +8,7 @@
 #include "rpc/demo.h"
 #include "server/conn.h"
 #include "server/http_answer.h"
+#include "server/identity.h"
 #include "server/link.h"
 #include "server/tunnel.h"
 #include "transport/broadcast.h"
@@ -78,6 +79,9 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_SESSIONS_REFUSED, worker->sessions.refused);
     weft__metrics_set(m, WEFT_METRIC_SESSIONS_EXPIRED, worker->sessions.expired);
     weft__metrics_set(m, WEFT_METRIC_REPLAYED, rpc->replayed);
+    weft__metrics_set(m, WEFT_METRIC_AUTH_ACCEPTED, rpc->auth_accepted);
+    weft__metrics_set(m, WEFT_METRIC_AUTH_REFUSED, rpc->auth_refused);
+    weft__metrics_set(m, WEFT_METRIC_AUTH_EXPIRED, rpc->auth_expired);
     weft__metrics_set(m, WEFT_METRIC_DUPLICATES, rpc->duplicates);
     weft__metrics_set(m, WEFT_METRIC_GOAWAYS, worker->drain.goaways);
     weft__metrics_set(m, WEFT_METRIC_PROXY_ERRORS, transport->proxy_errors);
@@ -337,6 +341,12 @@ static void init_transports(struct weft_worker *worker)
     weft__transport_set_init(&worker->transports, worker->loop, &options);
 }
 
+/* Whose idempotency keys those of |call| are. */
+static struct weft_slice scope_of(const struct weft_rpc_call *call)
+{
+    return weft__rpc_principal_scope(weft__rpc_peer_principal(call->peer));
+}
+
 int weft__worker_new(struct weft_server *server, unsigned index, struct weft_worker **ret_worker)
 {
     const struct weft_loop_options loop = {
@@ -366,9 +376,9 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
     worker->rpc.clock = weft__clock_system();
     set_rpc_limits(worker);
     worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
-    /* Until somebody signs in, everybody is the same principal. */
+    weft__identity_init(worker);
     weft__rpc_idem_calls_init(&worker->idem_calls, &worker->rpc, &server->idempotency.cache,
-                              &server->idempotency.guard, NULL);
+                              &server->idempotency.guard, scope_of);
     /* First what gathers output, then what sends it. */
     weft__loop_hook_add(worker->loop, &worker->hook, end_of_tick);
     init_transports(worker);

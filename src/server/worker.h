@@ -16,6 +16,7 @@
 #include "io/loop.h"
 #include "io/tcp.h"
 #include "peer/methods.h"
+#include "rpc/auth.h"
 #include "rpc/peer.h"
 #include "server/admission.h"
 #include "server/drain.h"
@@ -47,6 +48,7 @@ struct weft_worker {
     struct weft_domain *domain; /* this loop, for calls and peers that others hold */
     struct weft_served *served; /* the application's methods */
     struct weft_rpc_env rpc;
+    struct weft_rpc_authenticator authenticator; /* when somebody has to sign in */
     struct weft_rpc_idem_calls idem_calls;
     struct weft_provide_worker provide;
     struct weft_hub *hub;

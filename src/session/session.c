@@ -34,6 +34,27 @@ static void peer_goaway(void *ctx, const struct weft_rpc_goaway *goaway)
         session->events->goaway(session->events_ctx, goaway);
 }
 
+static void peer_identified(void *ctx)
+{
+    struct weft_session *session = ctx;
+    if (session->events->identified)
+        session->events->identified(session->events_ctx);
+}
+
+static void peer_expired(void *ctx)
+{
+    struct weft_session *session = ctx;
+    if (session->events->expired)
+        session->events->expired(session->events_ctx);
+}
+
+static void peer_expiring(void *ctx, uint64_t in_ms)
+{
+    struct weft_session *session = ctx;
+    if (session->events->expiring)
+        session->events->expiring(session->events_ctx, in_ms);
+}
+
 static void peer_resume(void *ctx, const struct weft_rpc_session_request *request,
                         struct weft_rpc_welcome *welcome)
 {
@@ -84,6 +105,9 @@ void weft__session_init(struct weft_session *session, const struct weft_session_
     static const struct weft_rpc_peer_events peer_events = {
         .send = peer_send,
         .failed = peer_failed,
+        .identified = peer_identified,
+        .expired = peer_expired,
+        .expiring = peer_expiring,
         .goaway = peer_goaway,
         .session = peer_resume,
         .session_ended = peer_resume_failed,

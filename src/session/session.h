@@ -39,6 +39,9 @@ struct weft_session_events {
      * silent (1006: without a word). */
     void (*failed)(void *ctx, unsigned code, const char *reason);
     /* Each as in struct weft_rpc_peer_events, and may be NULL. */
+    void (*identified)(void *ctx);
+    void (*expired)(void *ctx);
+    void (*expiring)(void *ctx, uint64_t in_ms);
     void (*goaway)(void *ctx, const struct weft_rpc_goaway *goaway);
     void (*resume)(void *ctx, const struct weft_rpc_session_request *request,
                    struct weft_rpc_welcome *welcome);

@@ -166,6 +166,8 @@ int weft__ws_upgrade_refuse(struct weft_bytes *out, int status, const char *text
     weft__http1_write_header_u64(out, "Content-Length", strlen(text) + 1);
     if (status == 405)
         weft__http1_write_header_str(out, "Allow", "GET"); /* RFC 9110 §15.5.6 */
+    if (status == 401)
+        weft__http1_write_header_str(out, "WWW-Authenticate", "Bearer"); /* RFC 9110 §15.5.2 */
     if (status == 426) {
         /* RFC 9110 §15.5.22 wants Upgrade, and Connection has to name it (§7.8). */
         weft__http1_write_header_str(out, "Sec-WebSocket-Version", "13");

@@ -52,6 +52,8 @@ static const char *const EXCEPTIONS[] = {
     "method_count",               /* the same */
     "pool_threads",               /* for methods that are code */
     "pool_queue",                 /* the same */
+    "authenticate",               /* code; `weft serve` sets it for the setting tokens */
+    "authenticate_ctx",           /* the same */
     "operations.listen_fds",      /* handed over by whoever starts the process */
     "operations.listen_fd_count", /* the same */
 };

@@ -3,6 +3,8 @@
  */
 #include "rpc_world.h"
 
+static const struct weft_rpc_greeting greeting = {.name = "test", .version = "1"};
+
 /* What a callback was told. */
 struct outcome {
     int count;
@@ -75,7 +77,7 @@ static struct weft_rpc_call_options call_of(const char *method, const char *para
 static void greet(void)
 {
     struct outcome outcome = {.count = 0};
-    assert_ok(weft__rpc_peer_greet(&client.peer, "test", "1", on_answer, &outcome, client.now_ns));
+    assert_ok(weft__rpc_peer_greet(&client.peer, &greeting, on_answer, &outcome, client.now_ns));
     run_until_quiet();
     assert_int_equal(outcome.count, 1);
     assert_int_equal(outcome.status, 0);
@@ -104,10 +106,10 @@ static void a_server_does_not_call_before_the_greeting(void **state)
     struct outcome outcome = {.count = 0};
     struct weft_rpc_call_options call = call_of("sum", "[1]", &outcome);
     assert_err(weft__rpc_peer_call(&server.peer, &call, server.now_ns, NULL), WEFT_ERR_STATE);
-    assert_err(weft__rpc_peer_greet(&server.peer, "x", "1", NULL, NULL, 0), WEFT_ERR_STATE);
+    assert_err(weft__rpc_peer_greet(&server.peer, &greeting, NULL, NULL, 0), WEFT_ERR_STATE);
     assert_sent(&server, "");
     greet();
-    assert_err(weft__rpc_peer_greet(&client.peer, "x", "1", NULL, NULL, 0), WEFT_ERR_STATE);
+    assert_err(weft__rpc_peer_greet(&client.peer, &greeting, NULL, NULL, 0), WEFT_ERR_STATE);
     assert_ok(weft__rpc_peer_call(&server.peer, &call, server.now_ns, NULL));
     assert_int_equal(outcome.count, 0);
     run_until_quiet();

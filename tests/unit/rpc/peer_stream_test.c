@@ -4,6 +4,8 @@
 #include "rpc/jsonrpc.h"
 #include "rpc_world.h"
 
+static const struct weft_rpc_greeting greeting = {.name = "test", .version = "1"};
+
 enum { ITEMS_MAX = 4096 };
 
 /* Messages under way; a length before each. */
@@ -174,7 +176,7 @@ static int start(const char *method, const char *params, bool sends)
 
 static void greet(void)
 {
-    assert_ok(weft__rpc_peer_greet(&client.peer, "test", "1", NULL, NULL, WEFT_NS_PER_S));
+    assert_ok(weft__rpc_peer_greet(&client.peer, &greeting, NULL, NULL, WEFT_NS_PER_S));
     run_until_quiet();
     assert_true(client.peer.greeted && server.peer.greeted);
 }

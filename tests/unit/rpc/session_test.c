@@ -12,6 +12,8 @@
 #include "rpc/jsonrpc.h"
 #include "rpc/session.h"
 
+static const struct weft_rpc_greeting greeting = {.name = "test", .version = "1"};
+
 enum { CALLS_MAX = 256, QUEUE_MAX = 65536, REPLAY = 1024 * 1024 };
 
 /* Messages under way in one direction. */
@@ -205,7 +207,7 @@ static void connect_again(void)
     *fresh = (struct accepted){.used = true};
     weft__rpc_peer_init(&fresh->peer, &w.server.env, &options);
     w.current = fresh;
-    assert_ok(weft__rpc_peer_greet(&w.peer, "test", "1", NULL, NULL, w.now_ns));
+    assert_ok(weft__rpc_peer_greet(&w.peer, &greeting, NULL, NULL, w.now_ns));
 }
 
 /* The connection is gone, and what was under way with it. */
