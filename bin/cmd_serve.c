@@ -4,18 +4,43 @@
 #include "config_args.h"
 #include "log_writer.h"
 #include "serve_lifecycle.h"
+#include "token_file.h"
 
 #include <stdio.h>
 #include <unistd.h>
 #include <weft/server.h>
 
+/* Who may use the server, when |config| names a file that says so. False when it cannot be used,
+ * which was reported. */
+static bool open_tokens(const char *name, const struct config *config,
+                        struct weft_server_options *options, struct token_file **ret_tokens)
+{
+    char message[512] = "out of memory";
+    *ret_tokens = NULL;
+    if (!config->tokens)
+        return true;
+    *ret_tokens = token_file_new(config->tokens);
+    if (!*ret_tokens || token_file_read(*ret_tokens, message, sizeof(message))) {
+        fprintf(stderr, "weft %s: %s\n", name, message);
+        token_file_free(*ret_tokens);
+        return false;
+    }
+    options->authenticate = token_file_authenticate;
+    options->authenticate_ctx = *ret_tokens;
+    return true;
+}
+
 /* Serves with what |config| says; log lines go to standard error through a thread of their own. */
 static int serve(const char *name, struct config *config, bool development, bool takeover)
 {
     struct weft_server_options *options = &config->options;
+    struct token_file *tokens;
     struct log_writer *log;
+    if (!open_tokens(name, config, options, &tokens))
+        return 1;
     if (log_writer_new(STDERR_FILENO, options->log_format, &log)) {
         fprintf(stderr, "weft %s: out of memory\n", name);
+        token_file_free(tokens);
         return 1;
     }
     options->development = development;
@@ -25,10 +50,12 @@ static int serve(const char *name, struct config *config, bool development, bool
         .command = name,
         .options = options,
         .open_to_others = config->open_to_others,
+        .tokens = tokens,
         .takeover = takeover,
     };
     int status = serve_lifecycle_run(&lifecycle);
     log_writer_free(log);
+    token_file_free(tokens);
     return status;
 }
 

@@ -230,7 +230,7 @@ static int check_listen(struct config *config)
         return 0;
     config_fail(config,
                 "%s can be reached from other machines, and there is no authentication: "
-                "listen on 127.0.0.1, or say --insecure-no-auth",
+                "listen on 127.0.0.1, name --tokens, or say --insecure-no-auth",
                 listen);
     return WEFT_ERR_USAGE;
 }
@@ -241,7 +241,9 @@ int config_finish(struct config *config)
     for (size_t i = 0; i < config_setting_count; i++)
         if (config_settings[i].field)
             store(config, &config_settings[i]);
-    config->open_to_others = config_value(config, config_find("insecure_no_auth"))->number != 0;
+    config->tokens = config_value(config, config_find("tokens"))->text;
+    config->open_to_others =
+        config->tokens || config_value(config, config_find("insecure_no_auth"))->number != 0;
     if (config->options.data_folder && strcmp(config->options.data_folder, ":memory:") == 0)
         config->options.data_folder = NULL;
     int paired = pair_certificates(config);

@@ -91,10 +91,11 @@ struct config_value {
     size_t count;            /* its elements */
 };
 
-/* Read |options| and |open_to_others| after config_finish; the rest is config*.c's. */
+/* Read |options|, |open_to_others| and |tokens| after config_finish; the rest is config*.c's. */
 struct config {
     struct weft_server_options options;
-    bool open_to_others; /* listens beyond this machine without authentication */
+    bool open_to_others; /* may listen beyond this machine */
+    const char *tokens;  /* file of those who may use the server; NULL: everybody may */
     struct config_value values[CONFIG_SETTINGS_MAX];
     const char *file; /* the name of the file read, or NULL */
     struct weft_arena arena;

@@ -73,6 +73,8 @@ const struct config_setting config_settings[] = {
      .help = "host names requests may use besides addresses and localhost"},
     {NAMES("origin", "origins", "ORIGIN"), FIELD(origins), .value = "ORIGIN,...",
      .type = CONFIG_LIST, .help = "other origins whose pages may connect"},
+    {NAMES("tokens", "tokens", "TOKENS"), .value = "FILE", .type = CONFIG_TEXT,
+     .help = "who may use the server: hashes of tokens, read again on SIGHUP"},
     {NAMES("insecure-no-auth", "insecure_no_auth", "INSECURE_NO_AUTH"), .type = CONFIG_SWITCH,
      .fallback = "false", .help = "let other machines in without authentication"},
 

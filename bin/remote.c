@@ -6,9 +6,15 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <weft/version.h>
 
-enum { MESSAGE_SIZE = 512, TIMEOUT_MS = 30000, TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000 };
+enum {
+    MESSAGE_SIZE = 512,
+    TOKEN_SIZE = 8194,
+    TIMEOUT_MS = 30000,
+    TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000
+};
 
 /* Prints text of the server's, which a terminal must not obey: control characters become '?'. */
 static void print_foreign(struct weft_slice text)
@@ -59,6 +65,20 @@ void remote_tell_error(const struct args *args, const struct weft_answer *answer
     tell_violations(answer);
 }
 
+/* The first line of the file |path|, in |room|. False when it has none, which was reported. */
+static bool read_line(const struct args *args, const char *path, char *room, size_t size)
+{
+    FILE *in = fopen(path, "re");
+    bool fine = in && fgets(room, (int)size, in);
+    if (!fine)
+        fprintf(stderr, "weft %s: no token in %s\n", args->command->name, path);
+    else
+        room[strcspn(room, "\r\n")] = '\0';
+    if (in)
+        fclose(in);
+    return fine;
+}
+
 struct weft_client *remote_connect(const struct args *args, uint32_t *ret_timeout_ms,
                                    int *ret_status)
 {
@@ -66,13 +86,21 @@ struct weft_client *remote_connect(const struct args *args, uint32_t *ret_timeou
     struct weft_client *client = NULL;
     unsigned long long timeout_ms;
     char message[MESSAGE_SIZE];
+    char line[TOKEN_SIZE];
+    const char *token = args_get(args, "token", NULL);
     *ret_status = ARGS_USAGE;
+    if (token && token[0] == '@') {
+        if (!read_line(args, token + 1, line, sizeof(line)))
+            return NULL;
+        token = line;
+    }
     if (!args_number(args, "timeout", 1, TIMEOUT_MAX_MS, TIMEOUT_MS, &timeout_ms))
         return NULL;
     *ret_timeout_ms = (uint32_t)timeout_ms;
     weft_client_options_init(&options);
     options.url = args_get(args, "url", options.url);
     options.ca_file = args_get(args, "ca", NULL);
+    options.token = token;
     options.name = "weft";
     options.version = weft_version();
     options.connect_timeout_ms = (uint32_t)timeout_ms;

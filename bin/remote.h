@@ -14,6 +14,8 @@
 #define REMOTE_OPTIONS                                                                             \
     {"url", "URL", "WEFT_URL", "the server (ws://127.0.0.1:8080/ws)"},                             \
         {"ca", "FILE", "WEFT_CA", "PEM file: authorities to trust instead of the system's"},       \
+        {"token", "TOKEN", "WEFT_TOKEN",                                                           \
+         "who we are to the server; @FILE: the file's first line"},                                \
     {                                                                                              \
         "timeout", "MS", "WEFT_TIMEOUT", "to connect, and to wait for the answer (30000)"          \
     }

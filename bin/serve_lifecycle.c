@@ -10,6 +10,7 @@
 #include "io/clock.h"
 #include "systemd.h"
 #include "takeover.h"
+#include "token_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +112,7 @@ static int check_sockets(const struct life *life, char *ret_message)
         weft__address_format(&address, text);
         snprintf(ret_message, MESSAGE_SIZE,
                  "the socket handed over for %s can be reached from other machines, and there is "
-                 "no authentication: say --insecure-no-auth",
+                 "no authentication: name --tokens, or say --insecure-no-auth",
                  text);
         return -1;
     }
@@ -246,6 +247,14 @@ static void announce(const struct life *life)
 
 /* ---- Serving ---- */
 
+/* A file that is wrong changes nothing. */
+static void reload_tokens(const struct serve_lifecycle *lifecycle)
+{
+    char message[MESSAGE_SIZE];
+    if (lifecycle->tokens && token_file_read(lifecycle->tokens, message, sizeof(message)))
+        fprintf(stderr, "weft %s: %s\n", lifecycle->command, message);
+}
+
 static void reload(const struct life *life)
 {
     struct timespec now;
@@ -255,6 +264,7 @@ static void reload(const struct life *life)
              (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     systemd_notify(note);
     (void)weft_server_reload(life->server); /* which logs what was wrong */
+    reload_tokens(life->lifecycle);
     systemd_notify("READY=1");
 }
 
