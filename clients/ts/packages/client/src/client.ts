@@ -3,6 +3,7 @@
 import { CallTable } from "./connection/calls.js";
 import type { CallOptions, InnerCallOptions } from "./connection/calls.js";
 import { Connection } from "./connection/connection.js";
+import type { TokenSource } from "./connection/credentials.js";
 import { Serving } from "./connection/serving.js";
 import type { CallHandler, ServeOptions } from "./connection/serving.js";
 import type { ConnectionStatus } from "./connection/status.js";
@@ -32,6 +33,11 @@ export interface ClientOptions {
   readonly app?: { readonly name: string; readonly version: string };
   /** Time allowed for a call that does not say otherwise, in milliseconds; 30,000 by default. */
   readonly callTimeoutMs?: number;
+  /**
+   * Who we are, for a server that wants to know: a token, or a function that gives one or a promise of one.
+   * It is asked for each connection and again before the token ends, and always for the same user.
+   */
+  readonly token?: TokenSource;
   /** Whether calls and streams go on over the next connection when one is cut; true by default. */
   readonly resume?: boolean;
   /**
@@ -116,7 +122,7 @@ export class WeftClient extends Emitter<ClientEvents> {
     const hello = { v: [1, 1], client: app };
     const resume = options.resume ?? true;
     this.#connection = new Connection(
-      { transport, clock, random, hello, resume },
+      { transport, clock, random, hello, resume, token: options.token },
       {
         statusChanged: (status) => this.#statusChanged(status),
         leaving: () => this.#calls.leave(),

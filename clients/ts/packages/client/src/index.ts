@@ -3,6 +3,7 @@
 export { WeftClient } from "./client.js";
 export type { ClientEvents, ClientOptions } from "./client.js";
 export type { CallOptions } from "./connection/calls.js";
+export type { TokenSource } from "./connection/credentials.js";
 export type { ServedCall } from "./connection/served.js";
 export type { CallHandler, ServeOptions } from "./connection/serving.js";
 export { WeftStream } from "./connection/stream.js";

@@ -15,37 +15,16 @@ import { WeftError } from "../errors.js";
 import type { Incoming, IncomingAnswer, IncomingRequest, Message, Outgoing, Wire } from "../protocol/frame.js";
 import { isObject, newCall, newNotification } from "../protocol/frame.js";
 import { wireOf } from "../protocol/wires.js";
-import type { Transport, TransportFactory } from "../transport/transport.js";
+import type { Transport } from "../transport/transport.js";
+import { Credentials } from "./credentials.js";
+import type { ConnectionHost, ConnectionOptions } from "./host.js";
 import { Session } from "./session.js";
 import { closeCodes, closeError, isFinal, unavailable } from "./failures.js";
 import { backoffMs } from "../util/backoff.js";
-import type { Clock, Timer } from "../util/clock.js";
+import type { Timer } from "../util/clock.js";
 import { Liveness, presencePingMs } from "./liveness.js";
 import { readInfo } from "./status.js";
 import type { ConnectionStatus, SessionInfo } from "./status.js";
-
-/** What the owner of a connection provides. */
-export interface ConnectionHost {
-  /** The status changed. */
-  statusChanged(status: ConnectionStatus): void;
-  /** The server announced the end of the connection: nothing should be begun on it any more. */
-  leaving(): void;
-  /** The server does not know the session any more: what was under way is lost. Then it is open. */
-  sessionLost(reason: string): void;
-  /** Something other than the greeting's answer arrived. */
-  received(frame: IncomingRequest | IncomingAnswer): void;
-}
-
-/** What a connection is made of. */
-export interface ConnectionOptions {
-  readonly transport: TransportFactory;
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Parameters of `$/hello`. */
-  readonly hello: Readonly<Record<string, unknown>>;
-  /** Whether to ask for a session that outlives connections. */
-  readonly resume: boolean;
-}
 
 /** Time allowed for connecting and greeting, in milliseconds. */
 const helloMs = 10_000;
@@ -53,7 +32,7 @@ const helloMs = 10_000;
 const stableMs = 5000;
 /** The longest delay that a server may ask for, in milliseconds. */
 const goawayMaxMs = 300_000;
-/** The greeting's id; calls count from 1. */
+/** The id of the greeting, later of refreshing the token; calls count from 1. */
 const helloId = 0;
 
 /** Connects, greets, notices cuts and connects again. */
@@ -73,9 +52,12 @@ export class Connection {
   #goawayMs: number | null = null;
   /** From the first greeting that granted one until the server has forgotten it. */
   #session: Session | null = null;
+  readonly #credentials: Credentials;
+  #greetedBefore = false;
 
   constructor(options: ConnectionOptions, host: ConnectionHost) {
     this.#options = options;
+    this.#credentials = new Credentials(options.token);
     this.#host = host;
   }
 
@@ -120,6 +102,7 @@ export class Connection {
   close(): void {
     if (this.#status.kind === "closed") return;
     this.#timer?.cancel();
+    this.#credentials.cancel();
     this.#liveness?.stop();
     const transport = this.#transport;
     this.#transport = null;
@@ -133,11 +116,18 @@ export class Connection {
   connect(): void {
     this.#timer?.cancel();
     this.#setStatus({ kind: "connecting", tries: this.#tries });
-    const { transport, clock } = this.#options;
-    const current = transport({
+    this.#timer = this.#options.clock.after(helloMs, () => this.#lost(unavailable("no answer to the greeting")));
+    this.#credentials.get(
+      (token) => this.#dial(token),
+      (error) => this.#lost(error),
+    );
+  }
+
+  #dial(token: string | undefined): void {
+    const current = this.#options.transport({
       onOpen: (subprotocol) => {
         this.#wire = wireOf(subprotocol);
-        this.#say(newCall(helloId, "$/hello", this.#hello()));
+        this.#say(newCall(helloId, "$/hello", this.#hello(token)));
       },
       onMessage: (message) => this.#transport === current && this.#message(message),
       onClose: (code, reason) => {
@@ -147,15 +137,15 @@ export class Connection {
       },
     });
     this.#transport = current;
-    this.#timer = clock.after(helloMs, () => this.#lost(unavailable("no answer to the greeting")));
   }
 
-  #hello(): Record<string, unknown> {
+  #hello(token: string | undefined): Record<string, unknown> {
     const { hello, resume } = this.#options;
     const session = this.#session;
     return {
       ...hello,
       features: resume ? ["resume"] : [],
+      ...(token !== undefined && { token }),
       ...(session?.wire === this.#wire && { resume: { token: session.token, seen: session.seen } }),
     };
   }
@@ -209,6 +199,12 @@ export class Connection {
       const after = isObject(message.params) ? message.params["reconnect_after_ms"] : undefined;
       this.#goawayMs = typeof after === "number" && after >= 0 ? Math.min(after, goawayMaxMs) : null;
       if (this.#status.kind === "open") this.#host.leaving();
+    } else if (message.method === "$/auth.expiring") {
+      // A refusal, or no token: the connection ends, and the next greeting has another one.
+      this.#credentials.get(
+        (token) => this.control(newCall(helloId, "$/auth.refresh", { token })),
+        () => {},
+      );
     } else if (message.method !== "$/pong") {
       this.#host.received(message);
     }
@@ -225,6 +221,7 @@ export class Connection {
     const info = readInfo(outcome.result, unseen !== null);
     const { clock } = this.#options;
     this.#timer?.cancel();
+    this.#greetedBefore = true;
     this.#openedAt = clock.now();
     this.#liveness = new Liveness(
       clock,
@@ -269,6 +266,7 @@ export class Connection {
   /** The connection is of no use any more: drops it and plans the next. */
   #lost(error: WeftError): void {
     this.#timer?.cancel();
+    this.#credentials.cancel();
     this.#liveness?.stop();
     this.#liveness = null;
     // Not waiting for the closing handshake: a dead network never answers it.
@@ -278,7 +276,8 @@ export class Connection {
     this.#session?.cut();
     const { clock, random } = this.#options;
     if (this.#status.kind === "open" && clock.now() - this.#openedAt >= stableMs) this.#tries = 0;
-    if (this.#status.kind === "connecting" && isFinal(error)) {
+    const another = error.code === "unauthenticated" && this.#greetedBefore && this.#credentials.mayChange;
+    if (this.#status.kind === "connecting" && isFinal(error) && !another) {
       this.#endSession();
       this.#setStatus({ kind: "closed", error });
       return;

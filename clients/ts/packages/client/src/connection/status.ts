@@ -7,6 +7,8 @@ import { isObject } from "../protocol/frame.js";
 export interface SessionInfo {
   /** The session's name. */
   readonly session: string;
+  /** Who we are to the server; absent where nobody signs in. */
+  readonly subject?: string;
   /** Whether it went on where the last connection was cut: calls and streams did, too. */
   readonly resumed: boolean;
   /** Version of the protocol in use. */
@@ -38,7 +40,9 @@ export function readInfo(result: unknown, resumed: boolean): SessionInfo {
   const info = isObject(result) ? result : {};
   const limits = isObject(info["limits"]) ? info["limits"] : {};
   const { session, v, ping_ms: pingMs } = info;
+  const sub = isObject(info["auth"]) ? info["auth"]["sub"] : undefined;
   return {
+    ...(typeof sub === "string" && { subject: sub }),
     session: typeof session === "string" ? session : "",
     resumed,
     v: typeof v === "number" ? v : 1,

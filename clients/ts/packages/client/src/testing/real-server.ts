@@ -17,11 +17,14 @@ export class RealServer {
   #child: ChildProcess | null = null;
   #port = 0;
 
-  private constructor(private readonly data: string) {}
+  private constructor(
+    readonly data: string,
+    private readonly args: readonly string[],
+  ) {}
 
   /** Starts a server with an empty data folder. */
-  static async start(): Promise<RealServer> {
-    const server = new RealServer(await mkdtemp(join(tmpdir(), "weft-ts-")));
+  static async start(args: readonly string[] = []): Promise<RealServer> {
+    const server = new RealServer(await mkdtemp(join(tmpdir(), "weft-ts-")), args);
     await server.restart();
     return server;
   }
@@ -33,7 +36,7 @@ export class RealServer {
 
   /** Starts again, on the same port with the same data. */
   async restart(): Promise<void> {
-    const child = spawn(weftBinary, ["dev", "--listen", `127.0.0.1:${this.#port}`, "--data", this.data], {
+    const child = spawn(weftBinary, ["dev", "--listen", `127.0.0.1:${this.#port}`, "--data", this.data, ...this.args], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.#child = child;
