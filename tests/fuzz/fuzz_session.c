@@ -3,7 +3,7 @@
  * A server's session over fake connections: any messages on either wire, cuts at any time, and
  * greetings that resume with the right token and any number seen. Input:
  *
- *   wire (1 byte, even: text)  then records: operation (1 byte)
+ *   wire (1 byte, even: text; from 128 on peers have to sign in)  then records: operation (1 byte)
  *     0 … 199: a message, its length (2 bytes, little endian) and its bytes
  *     200 …:   cut | resume + seen (1 byte) | connect anew | time goes on + milliseconds (1 byte)
  *
@@ -12,6 +12,7 @@
  */
 #include "base/assert.h"
 #include "io/crypto.h"
+#include "rpc/auth.h"
 #include "rpc/binary.h"
 #include "rpc/demo.h"
 #include "rpc/jsonrpc.h"
@@ -34,6 +35,8 @@ struct fuzz {
     int owner;   /* of the session; -1: none */
     int current; /* of the connection; -1: none */
     bool taken_up;
+    bool expired; /* the identity of the current peer */
+    struct weft_rpc_authenticator authenticator;
     uint64_t sessions;
     uint64_t now_ns;
     char token[WEFT_RPC_RESUME_TOKEN_LEN + 1];
@@ -58,6 +61,28 @@ static void on_send(void *ctx, struct weft_slice message, enum weft_rpc_lane lan
     weft__arena_done(&arena);
 }
 
+/* Tokens are "a" or "b", and more of it: so many times 16 ms. */
+static int judge(void *ctx, struct weft_slice token, struct weft_rpc_grant *ret_grant)
+{
+    (void)ctx;
+    if (!token.len || (token.ptr[0] != 'a' && token.ptr[0] != 'b'))
+        return WEFT_ERR_DENIED;
+    ret_grant->expires_in_ms = token.len == 1 ? WEFT_RPC_AUTH_NEVER : 16 * token.len;
+    return weft__rpc_principal_new(weft_alloc_default(), weft__slice(NULL, 0),
+                                   weft__slice(token.ptr, 1), &ret_grant->principal);
+}
+
+static void on_expired(void *ctx)
+{
+    ((struct fuzz *)ctx)->expired = true;
+}
+
+/* Whose session that of the current peer is. */
+static struct weft_slice scope_of(const struct fuzz *fuzz)
+{
+    return weft__rpc_principal_scope(weft__rpc_peer_principal(&fuzz->peers[fuzz->current]));
+}
+
 static void on_session(void *ctx, const struct weft_rpc_session_request *request,
                        struct weft_rpc_welcome *welcome)
 {
@@ -68,7 +93,7 @@ static void on_session(void *ctx, const struct weft_rpc_session_request *request
         !weft__rpc_resume_token_read(&fuzz->key, request->token, &id)) {
         struct weft_rpc_session *session = fuzz->peers[fuzz->owner].session;
         if (session->resume.id.session == id.session && fuzz->owner != fuzz->current &&
-            weft__rpc_session_take_up(session, &id, fuzz->wire, weft__slice(NULL, 0), request->seen,
+            weft__rpc_session_take_up(session, &id, fuzz->wire, scope_of(fuzz), request->seen,
                                       fuzz->token) == WEFT_RPC_RESUME_OK) {
             welcome->resumed = true;
             welcome->seen = weft__rpc_delivery_seen(&session->delivery);
@@ -77,8 +102,7 @@ static void on_session(void *ctx, const struct weft_rpc_session_request *request
             return;
         }
     }
-    weft__rpc_resume_init(&resume, &fuzz->key, 0, ++fuzz->sessions, fuzz->wire,
-                          weft__slice(NULL, 0));
+    weft__rpc_resume_init(&resume, &fuzz->key, 0, ++fuzz->sessions, fuzz->wire, scope_of(fuzz));
     if (weft__rpc_resume_issue(&resume, fuzz->token) ||
         weft__rpc_session_begin(&fuzz->peers[fuzz->current], REPLAY, &resume))
         return;
@@ -118,6 +142,7 @@ static void receive(struct fuzz *fuzz, struct weft_slice message)
         cut(fuzz, true);
     } else if (fuzz->taken_up) {
         fuzz->taken_up = false;
+        weft__rpc_peer_renew(&fuzz->peers[fuzz->owner], &fuzz->peers[index]);
         end_peer(fuzz, index);
         fuzz->current = fuzz->owner;
         weft__rpc_session_attach(&fuzz->peers[fuzz->owner]);
@@ -130,7 +155,8 @@ static void receive(struct fuzz *fuzz, struct weft_slice message)
 
 static void connect_peer(struct fuzz *fuzz)
 {
-    static const struct weft_rpc_peer_events events = {.send = on_send, .session = on_session};
+    static const struct weft_rpc_peer_events events = {
+        .send = on_send, .session = on_session, .expired = on_expired};
     cut(fuzz, false);
     int index = fuzz->used[0] ? 1 : 0;
     const struct weft_rpc_peer_options options = {
@@ -146,9 +172,9 @@ static void greet(struct fuzz *fuzz, uint64_t seen)
 {
     char params[200];
     int len = snprintf(params, sizeof(params),
-                       "{\"v\":[1,1],\"features\":[\"resume\"],\"resume\":{\"token\":\"%s\","
-                       "\"seen\":%llu}}",
-                       fuzz->token, (unsigned long long)seen);
+                       "{\"v\":[1,1],\"features\":[\"resume\"],\"token\":\"%s\","
+                       "\"resume\":{\"token\":\"%s\",\"seen\":%llu}}",
+                       seen % 4 == 3 ? "b" : "a", fuzz->token, (unsigned long long)seen);
     uint8_t id[WEFT_RPC_OWN_ID_MAX];
     struct weft_bytes out;
     const struct weft_rpc_head head = {
@@ -200,6 +226,9 @@ static void step(struct fuzz *fuzz)
         fuzz->now_ns += take_byte(fuzz) * WEFT_NS_PER_MS;
         weft__timer_wheel_advance(&fuzz->wheel, fuzz->now_ns);
     }
+    if (fuzz->expired)
+        cut(fuzz, false);
+    fuzz->expired = false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -207,7 +236,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct weft_hash_key key = {1, 2};
     static struct fuzz fuzz;
     fuzz = (struct fuzz){.owner = -1, .current = -1, .input = weft__slice(data, size)};
-    fuzz.wire = take_byte(&fuzz) % 2 ? &weft__rpc_wire_binary : &weft__rpc_wire_json;
+    uint8_t kind = take_byte(&fuzz);
+    fuzz.wire = kind % 2 ? &weft__rpc_wire_binary : &weft__rpc_wire_json;
     weft__rpc_resume_key_init(&fuzz.key, weft__crypto_openssl());
     memset(fuzz.key.bytes, 7, sizeof(fuzz.key.bytes)); /* the same from run to run */
     weft__timer_wheel_init(&fuzz.wheel, 0);
@@ -215,6 +245,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (weft__rpc_demo_register(&fuzz.registry))
         return 0;
     weft__rpc_env_init(&fuzz.env, weft_alloc_default(), &fuzz.registry, &fuzz.wheel, key);
+    fuzz.authenticator.judge = judge;
+    if (kind >= 128)
+        weft__rpc_env_authenticate(&fuzz.env, &fuzz.authenticator);
     connect_peer(&fuzz);
     while (fuzz.input.len > 0)
         step(&fuzz);

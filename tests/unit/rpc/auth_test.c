@@ -2,6 +2,7 @@
 /* Signing in: who may call, the greeting, refreshing, the end of an identity. */
 #include "rpc_world.h"
 
+#include "lib/fault_alloc.h"
 #include "rpc/auth.h"
 
 static struct world world;
@@ -263,6 +264,36 @@ static void without_an_authenticator_tokens_mean_nothing(void **state)
     assert_string_equal(subject(), "anonymous");
 }
 
+static int sign_in_and_stay(const struct weft_alloc *alloc, void *ctx)
+{
+    static const char *const story[] = {REFRESH("1", "ann:1000"), HELLO(""),
+                                        REFRESH("2", "ann:1000"), REFRESH("3", "bob"),
+                                        HELLO(",\"token\":\"ann\"")};
+    (void)ctx;
+    struct weft_rpc_authenticator own = {.judge = judge, .ctx = (void *)(uintptr_t)alloc};
+    int err = world_init(&world, alloc, true);
+    weft__rpc_env_authenticate(&world.env, &own);
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(story) && !err; ++i) {
+        err = world_receive(&world, story[i]);
+        if (strstr(sent_text(), "weft.memory") || strstr(sent_text(), "weft.auth.unavailable"))
+            err = WEFT_ERR_NOMEM;
+        weft__bytes_clear(&world.sent);
+    }
+    if (!err) {
+        world_advance_ms(&world, 600);
+        world_advance_ms(&world, 600);
+        err = world.failed;
+    }
+    world_done(&world);
+    return err;
+}
+
+static void out_of_memory_is_told_and_nothing_leaks(void **state)
+{
+    (void)state;
+    assert_true(test_each_alloc_failure(sign_in_and_stay, NULL) > 5);
+}
+
 static void names_are_checked(void **state)
 {
     static const char long_name[WEFT_RPC_SUBJECT_MAX + 1] = "";
@@ -306,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(token_that_is_too_long_is_refused_unseen, setup, teardown),
         cmocka_unit_test_setup_teardown(without_an_authenticator_tokens_mean_nothing, setup,
                                         teardown),
+        cmocka_unit_test(out_of_memory_is_told_and_nothing_leaks),
         cmocka_unit_test(names_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
