@@ -159,6 +159,11 @@ const struct config_setting config_settings[] = {
      .value = "SIZE", .type = CONFIG_SIZE, .fallback = "256KiB", .min = 4 * KIB, .max = 1024 * MIB,
      .help = "kept of a session, at most, until its client has seen it"},
 
+    {NAMES("sessions-per-principal", "session.per_principal", "SESSIONS_PER_PRINCIPAL"),
+     FIELD(sessions.per_principal), .value = "N", .type = CONFIG_NUMBER, .fallback = "1000",
+     .words = CONFIG_NONE, .min = 1, .max = 1000000000,
+     .help = "sessions without a connection of one who has signed in"},
+
     {NAMES("drain-timeout", "operations.drain_timeout", "DRAIN_TIMEOUT"),
      FIELD(operations.drain_ms), .value = "TIME", .type = CONFIG_DURATION, .fallback = "10s",
      .words = CONFIG_NONE, .min = 1, .max = WEEK, .help = "patience with running calls at the end"},

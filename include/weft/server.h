@@ -102,6 +102,7 @@ struct weft_server_limits {
 struct weft_server_sessions {
     unsigned resume_ms;  /* so long one waits for its client; 120,000; UINT_MAX: there are none */
     size_t replay_bytes; /* kept for each, at most, until its client has seen it; 256 KiB */
+    unsigned per_principal; /* that wait, of one who has signed in; 1,000; UINT_MAX: no limit */
 };
 
 /* Running it. */

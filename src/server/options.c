@@ -12,6 +12,7 @@ enum {
     DRAIN_MS = 10000,
     RECONNECT_MS = 5000,
     RESUME_MS = 120000,
+    SESSIONS_PER_PRINCIPAL = 1000,
     METHODS_MAX = 4096,
     POOL_THREADS_MAX = 1024,
     DAY_MS = 24 * 3600 * 1000,
@@ -104,6 +105,8 @@ static void set_sessions(struct weft_server_sessions *own)
     else if (own->resume_ms == UINT_MAX)
         own->resume_ms = 0; /* none */
     own->resume_ms = WEFT_MIN(own->resume_ms, (unsigned)DAY_MS);
+    if (!own->per_principal)
+        own->per_principal = SESSIONS_PER_PRINCIPAL;
     if (!own->replay_bytes)
         own->replay_bytes = WEFT_RPC_REPLAY_BYTES;
 }

@@ -8,16 +8,8 @@
 #include "server/identity.h"
 #include "ws/conn.h"
 
+#include <limits.h>
 #include <stdio.h>
-
-/* The sessions of one address that wait. */
-struct waiting_address {
-    struct weft_map_node node;
-    struct weft_list sessions; /* oldest first, by address_waiting */
-    size_t count;
-    uint8_t len;
-    uint8_t bytes[8];
-};
 
 static const struct weft_alloc *alloc_of(const struct weft_worker *worker)
 {
@@ -145,20 +137,6 @@ static size_t memory_of(const struct weft_server_session *session)
     return sizeof(*session) + weft__rpc_session_memory(session->session.peer.session);
 }
 
-static void leave_address(struct weft_server_session *session)
-{
-    struct weft_sessions *sessions = &session->worker->sessions;
-    struct waiting_address *address = session->address;
-    if (!address)
-        return;
-    session->address = NULL;
-    weft__list_remove(&session->address_waiting);
-    if (--address->count > 0)
-        return;
-    weft__map_remove(&sessions->addresses, &address->node);
-    weft__mem_free(alloc_of(session->worker), address, sizeof(*address));
-}
-
 static void stop_waiting(struct weft_server_session *session)
 {
     struct weft_sessions *sessions = &session->worker->sessions;
@@ -166,7 +144,8 @@ static void stop_waiting(struct weft_server_session *session)
     weft__list_remove(&session->waiting);
     weft__list_init(&session->waiting);
     sessions->waiting_count--;
-    leave_address(session);
+    for (size_t i = 0; i < WEFT_WAITING_KINDS; i++)
+        weft__waiting_leave(&sessions->groups, &session->places[i]);
 }
 
 /* |session| is over. Its connection, if it has one, is the caller's. */
@@ -194,49 +173,41 @@ static void waited_in_vain(struct weft_timer *timer)
     expire(WEFT_CONTAINER_OF(timer, struct weft_server_session, timer));
 }
 
-/* The entry of the address with |key|, made when it is new; NULL when out of memory. */
-static struct waiting_address *address_get(struct weft_worker *worker, struct weft_slice key)
+/* |session| waits among those of |kind| that |key| stands for, of which the oldest one goes when
+ * they are more than their share of |max|. False when out of memory. */
+static bool enter_group(struct weft_server_session *session, enum weft_waiting_kind kind,
+                        struct weft_slice key, unsigned max)
 {
-    struct weft_map *addresses = &worker->sessions.addresses;
-    struct weft_map_node *node = weft__map_get(addresses, key);
-    if (node)
-        return WEFT_CONTAINER_OF(node, struct waiting_address, node);
-    struct waiting_address *address = weft__mem_zalloc(alloc_of(worker), sizeof(*address));
-    if (!address)
-        return NULL;
-    address->len = (uint8_t)key.len;
-    memcpy(address->bytes, key.ptr, key.len);
-    weft__list_init(&address->sessions);
-    if (weft__map_add(addresses, &address->node, weft__slice(address->bytes, address->len))) {
-        weft__mem_free(alloc_of(worker), address, sizeof(*address));
-        return NULL;
+    struct weft_worker *worker = session->worker;
+    struct weft_waiting_place *oldest = NULL;
+    size_t share = WEFT_MAX(max / worker->server->worker_count, 1u);
+    if (weft__waiting_enter(&worker->sessions.groups, &session->places[kind], kind,
+                            weft__hash(&worker->server->hash_key, key), share, &oldest))
+        return false;
+    if (oldest) {
+        if (weft__notice(&worker->notices, WEFT_LIMIT_WAITING, 1, now_ns(worker)))
+            weft__notice_write(&worker->notices, WEFT_LIMIT_WAITING, NULL);
+        expire(WEFT_CONTAINER_OF(oldest - kind, struct weft_server_session, places[0]));
     }
-    return address;
+    return true;
 }
 
 /* Those of one address that wait are as many as its connections may be. */
 static bool enter_address(struct weft_server_session *session)
 {
-    struct weft_worker *worker = session->worker;
-    const struct weft_limits *limits = &worker->server->limits;
+    const struct weft_limits *limits = &session->worker->server->limits;
     uint8_t bytes[8];
     uint8_t len = session->peer_known ? weft__limits_address_key(limits, &session->peer, bytes) : 0;
-    if (!len)
-        return true;
-    struct waiting_address *address = address_get(worker, weft__slice(bytes, len));
-    if (!address)
-        return false;
-    weft__list_push(&address->sessions, &session->address_waiting);
-    address->count++;
-    session->address = address;
-    size_t share = WEFT_MAX(limits->set.max_per_address / worker->server->worker_count, 1u);
-    if (address->count > share) {
-        if (weft__notice(&worker->notices, WEFT_LIMIT_WAITING, 1, now_ns(worker)))
-            weft__notice_write(&worker->notices, WEFT_LIMIT_WAITING, NULL);
-        expire(
-            WEFT_CONTAINER_OF(address->sessions.next, struct weft_server_session, address_waiting));
-    }
-    return true;
+    return !len || enter_group(session, WEFT_WAITING_ADDRESS, weft__slice(bytes, len),
+                               limits->set.max_per_address);
+}
+
+static bool enter_principal(struct weft_server_session *session)
+{
+    const struct weft_rpc_principal *principal = principal_of(session);
+    unsigned max = options_of(session->worker)->per_principal;
+    return !principal || max == UINT_MAX ||
+           enter_group(session, WEFT_WAITING_PRINCIPAL, weft__rpc_principal_scope(principal), max);
 }
 
 /* The connection closed with |code|: may the client come back? Not when it said good-bye, and not
@@ -266,7 +237,7 @@ void weft__sessions_lost(struct weft_outlet *outlet, unsigned code)
     weft__list_push(&worker->sessions.waiting, &session->waiting);
     worker->sessions.waiting_count++;
     weft__loop_timer_start(worker->loop, &session->timer, options_of(worker)->resume_ms);
-    if (!enter_address(session))
+    if (!enter_address(session) || !enter_principal(session))
         expire(session);
 }
 
@@ -410,7 +381,8 @@ int weft__sessions_open(struct weft_worker *worker, struct weft_outlet *outlet)
     session->number = ++worker->sessions.last;
     weft__timer_init(&session->timer, waited_in_vain);
     weft__list_init(&session->waiting);
-    weft__list_init(&session->address_waiting);
+    for (size_t i = 0; i < WEFT_WAITING_KINDS; i++)
+        weft__waiting_place_init(&session->places[i]);
     char name[WEFT_RPC_SESSION_MAX + 1];
     snprintf(name, sizeof(name), "s_%u_%llu", worker->index, (unsigned long long)session->number);
     const struct weft_session_options options = {
@@ -474,7 +446,7 @@ void weft__sessions_init(struct weft_worker *worker)
 {
     struct weft_sessions *sessions = &worker->sessions;
     weft__map_init(&sessions->table, alloc_of(worker), worker->server->hash_key);
-    weft__map_init(&sessions->addresses, alloc_of(worker), worker->server->hash_key);
+    weft__waiting_init(&sessions->groups, alloc_of(worker), worker->server->hash_key);
     weft__list_init(&sessions->waiting);
 }
 
@@ -483,6 +455,6 @@ void weft__sessions_done(struct weft_worker *worker)
     struct weft_sessions *sessions = &worker->sessions;
     (void)weft__sessions_shed(worker, SIZE_MAX);
     WEFT_ASSERT(sessions->table.count == 0);
-    weft__map_done(&sessions->addresses);
+    weft__waiting_done(&sessions->groups);
     weft__map_done(&sessions->table);
 }

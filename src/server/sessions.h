@@ -9,7 +9,8 @@
  *                             fresh one is over; its old connection is closed with 4001
  *                           ─ … of another worker ─► outlet->elsewhere (link.h)
  *
- *   lost ─► waits: resume_ms, at most so many of an address, as long as there is memory ─► over
+ *   lost ─► waits:  resume_ms, at most so many of an address or a principal, as long as there is
+ *          memory ─► over
  *
  * A session that waits is not a member of documents: its client opens them again, which tells it
  * what it missed.
@@ -24,10 +25,10 @@
 #include "hub/hub.h"
 #include "rpc/resume_token.h"
 #include "server/outlet.h"
+#include "server/waiting.h"
 #include "session/session.h"
 
 struct weft_worker;
-struct waiting_address;
 
 enum { WEFT_CLOSE_FENCED = 4001 };
 
@@ -43,15 +44,14 @@ struct weft_server_session {
     struct weft_server_session *successor; /* takes over the connection when a message is done */
     struct weft_timer timer;               /* ends the waiting */
     struct weft_list waiting;              /* oldest first */
-    struct waiting_address *address;       /* it waits for; NULL: one without limit */
-    struct weft_list address_waiting;
+    struct weft_waiting_place places[WEFT_WAITING_KINDS];
     struct weft_address peer; /* of the newest connection that asked for a session */
     bool peer_known;
 };
 
 struct weft_sessions {
-    struct weft_map table;     /* those that can be resumed, by number */
-    struct weft_map addresses; /* struct waiting_address */
+    struct weft_map table; /* those that can be resumed, by number */
+    struct weft_waiting groups;
     struct weft_list waiting;
     size_t waiting_count;
     char token[WEFT_RPC_RESUME_TOKEN_LEN + 1]; /* of the answer being written */

@@ -62,6 +62,7 @@ static int setup(void **state)
     (void)state;
     test_in_process_options(&options);
     options.authenticate = authenticate;
+    options.sessions.per_principal = 4;
     options.methods = methods;
     options.method_count = WEFT_ARRAY_LEN(methods);
     atomic_store(&guests, false);
@@ -84,8 +85,9 @@ static int teardown(void **state)
 static const struct weft_json *hello(struct test_ws *ws, const char *token, const char *more)
 {
     char params[600];
-    snprintf(params, sizeof(params), "{\"v\":[1,1],\"features\":[\"resume\"],\"token\":\"%s\"%s}",
-             token, more);
+    int len = snprintf(params, sizeof(params),
+                       "{\"v\":[1,1],\"features\":[\"resume\"],\"token\":\"%s\"%s}", token, more);
+    assert_true(len > 0 && len < (int)sizeof(params));
     return test_ws_call(ws, "$/hello", params);
 }
 
@@ -135,6 +137,24 @@ static void expect_post(const char *path, const char *headers, int status, const
     if (status == 401)
         assert_string_equal(test_http_header(http, "WWW-Authenticate"), "Bearer");
     test_http_close(http);
+}
+
+/* A connection to worker 0 that was signed in, and in |ret_resume| how its session is resumed. */
+static struct test_ws *sign_in_at_zero(const char *token, char ret_resume[200])
+{
+    for (int i = 0; i < RPC_TRIES; i++) {
+        struct test_ws *ws = test_ws_connect(world->url, "weft.v1.json");
+        const struct weft_json *welcome = weft__json_get(hello(ws, token, ""), "result");
+        struct weft_slice name = weft__json_string(weft__json_get(welcome, "session"));
+        struct weft_slice resume = weft__json_string(weft__json_get(welcome, "resume_token"));
+        snprintf(ret_resume, 200, ",\"resume\":{\"token\":\"%.*s\",\"seen\":0}", (int)resume.len,
+                 (const char *)resume.ptr);
+        if (name.len > 2 && name.ptr[2] == '0')
+            return ws;
+        test_ws_close(ws);
+    }
+    fail_msg("no connection to worker 0");
+    return NULL;
 }
 
 /* ---- requests ---- */
@@ -329,6 +349,32 @@ static void session_is_its_principals_alone(void **state)
     }
 }
 
+static void oldest_session_goes_when_too_many_of_a_principal_wait(void **state)
+{
+    enum { MANY = 5 };
+    char resume[MANY][200];
+    bool resumed;
+    int lost = 0;
+    (void)state;
+    /* At most four of Ann's, two on each worker; Bob's is his own. */
+    for (int i = 0; i < MANY; i++) {
+        struct test_ws *ws = sign_in_at_zero(i == 0 ? "bob@acme" : "ann@acme", resume[i]);
+        test_ws_cut(ws);
+        for (int tries = 0; total("weft_sessions_waiting") < (uint64_t)(i < 3 ? i + 1 : 3); tries++)
+            assert_true(tries < 500);
+    }
+    for (int i = 0; i < MANY; i++) {
+        struct test_ws *ws = test_ws_connect(world->url, "weft.v1.json");
+        const struct weft_json *welcome =
+            weft__json_get(hello(ws, i == 0 ? "bob@acme" : "ann@acme", resume[i]), "result");
+        assert_true(weft__json_bool(weft__json_get(welcome, "resumed"), &resumed));
+        assert_int_equal(resumed, i == 0 || i >= MANY - 2);
+        lost += !resumed;
+        test_ws_close(ws);
+    }
+    assert_int_equal(lost, 2);
+}
+
 static void tenants_have_documents_of_their_own(void **state)
 {
     (void)state;
@@ -388,6 +434,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(items_over_http_end_with_the_token, setup, teardown),
         cmocka_unit_test_setup_teardown(session_is_its_principals_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(oldest_session_goes_when_too_many_of_a_principal_wait,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(tenants_have_documents_of_their_own, setup, teardown),
         cmocka_unit_test_setup_teardown(idempotency_keys_are_their_principals_own, setup, teardown),
     };
