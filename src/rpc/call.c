@@ -241,12 +241,22 @@ void weft__rpc_reply_send(struct weft_rpc_reply *reply)
 
 /* ---- running and deferring ---- */
 
+/* Nobody is in front of the methods `rpc.…`, but they are not for strangers. */
+static bool admit_to_reserved(struct weft_rpc_call *call)
+{
+    const struct weft_rpc_failure *failure =
+        is_protocol(call) ? NULL : weft__rpc_auth_objection(call->peer);
+    if (failure)
+        weft__rpc_call_fail(call, failure);
+    return !failure;
+}
+
 /* Asks those in front of the method. False when one of them has answered, or makes it wait. */
 static bool intercept(struct weft_rpc_call *call)
 {
     struct weft_rpc_env *env = call->env;
     if (call->method->flags & WEFT_RPC_METHOD_RESERVED)
-        return true;
+        return admit_to_reserved(call);
     while (call->intercepted < env->interceptor_count) {
         const struct weft_rpc_interceptor *interceptor = env->interceptors[call->intercepted++];
         if (interceptor->before && !interceptor->before(call, interceptor->ctx)) {

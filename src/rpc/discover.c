@@ -85,11 +85,6 @@ void weft__rpc_serve_discover(struct weft_rpc_call *call, void *ctx)
     struct listing listing = {.count = registry->count};
     size_t size = WEFT_MAX(listing.count, (size_t)1) * sizeof(*listing.methods);
     (void)ctx;
-    const struct weft_rpc_failure *failure = weft__rpc_auth_objection(call->peer);
-    if (failure) {
-        weft__rpc_call_fail(call, failure);
-        return;
-    }
     listing.methods = weft__mem_alloc(call->env->alloc, size);
     if (!listing.methods) {
         weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
