@@ -3,9 +3,9 @@
 import { CallTable } from "./connection/calls.js";
 import type { CallOptions, InnerCallOptions } from "./connection/calls.js";
 import { Connection } from "./connection/connection.js";
-import type { TokenSource } from "./connection/credentials.js";
 import { Serving } from "./connection/serving.js";
-import type { CallHandler, ServeOptions } from "./connection/serving.js";
+import type { CallHandler } from "./connection/serving.js";
+import type { ClientConnection, ConnectionHost } from "./connection/host.js";
 import type { ConnectionStatus } from "./connection/status.js";
 import { WeftStream } from "./connection/stream.js";
 import type { Sender } from "./connection/stream.js";
@@ -14,62 +14,15 @@ import type { ReplicaOptions } from "./doc/events.js";
 import { Replica } from "./doc/replica.js";
 import { WeftError } from "./errors.js";
 import type { OtType } from "./ot/type.js";
-import type { WebSocketConstructor } from "./platform/platform.js";
+import type { ClientEvents, ClientOptions } from "./options.js";
 import type { IncomingAnswer, IncomingRequest, Outgoing } from "./protocol/frame.js";
 import { isObject, newNotification } from "./protocol/frame.js";
-import type { WireName } from "./protocol/wires.js";
-import type { TransportFactory } from "./transport/transport.js";
+import { tabPlatform } from "./shared/platform.js";
+import { SharedConnection } from "./shared/shared-connection.js";
 import { transportFor } from "./transport/choose.js";
-import type { Clock } from "./util/clock.js";
 import { systemClock } from "./util/clock.js";
 import { Emitter } from "./util/emitter.js";
 import type { Unsubscribe } from "./util/emitter.js";
-
-/** Options of a client. */
-export interface ClientOptions {
-  /** Address of the server, `ws:` or `wss:`, for example `ws://127.0.0.1:8080/ws`. */
-  readonly url: string;
-  /** Name and version of the application, for the server's log. */
-  readonly app?: { readonly name: string; readonly version: string };
-  /** Time allowed for a call that does not say otherwise, in milliseconds; 30,000 by default. */
-  readonly callTimeoutMs?: number;
-  /**
-   * Who we are, for a server that wants to know: a token, or a function that gives one or a promise of one.
-   * It is asked for each connection and again before the token ends, and always for the same user.
-   */
-  readonly token?: TokenSource;
-  /** Whether calls and streams go on over the next connection when one is cut; true by default. */
-  readonly resume?: boolean;
-  /**
-   * How messages are written: JSON-RPC 2.0 that people can read (`"text"`, the default), or protobuf
-   * frames around JSON (`"binary"`), smaller and faster for many small items. Text where the server has
-   * no binary wire.
-   */
-  readonly wire?: WireName;
-  /**
-   * Whether to connect over server-sent events and POST where no WebSocket gets through; true by default.
-   * For addresses that end in `/ws`.
-   */
-  readonly fallback?: boolean;
-  /** A WebSocket class; by default the browser's, in Node the one of the package `ws`. */
-  readonly WebSocket?: WebSocketConstructor;
-  /** Another transport in place of WebSocket; `url`, `wire`, `fallback` and `WebSocket` are then not used. */
-  readonly transport?: TransportFactory;
-  /** How calls of the server's are answered. */
-  readonly serve?: ServeOptions;
-  /** Another clock, for tests. */
-  readonly clock?: Clock;
-  /** Another source of jitter (from 0 included to 1 excluded), for tests. */
-  readonly random?: () => number;
-}
-
-/** What a client tells its listeners. */
-export interface ClientEvents {
-  /** The connection's status changed. */
-  status: ConnectionStatus;
-  /** A handler threw what is no WeftError; its caller learns `internal` and no more. */
-  handlerFailed: { readonly method: string; readonly error: unknown };
-}
 
 /**
  * A client of one weft server. It connects at once and comes back after every cut; calls wait for
@@ -78,7 +31,7 @@ export interface ClientEvents {
  */
 export class WeftClient extends Emitter<ClientEvents> {
   readonly #calls: CallTable;
-  readonly #connection: Connection;
+  readonly #connection: ClientConnection;
   readonly #peer: DocumentPeer;
   readonly #callTimeoutMs: number;
   readonly #send: Sender;
@@ -121,18 +74,21 @@ export class WeftClient extends Emitter<ClientEvents> {
     const transport = options.transport ?? transportFor(options, clock);
     const hello = { v: [1, 1], client: app };
     const resume = options.resume ?? true;
-    this.#connection = new Connection(
-      { transport, clock, random, hello, resume, token: options.token },
-      {
-        statusChanged: (status) => this.#statusChanged(status),
-        leaving: () => this.#calls.leave(),
-        sessionLost: () => {
-          this.#calls.lost();
-          this.#serving.lost();
-        },
-        received: (frame) => this.#received(frame),
+    const inner = { transport, clock, random, hello, resume, token: options.token };
+    const host: ConnectionHost = {
+      statusChanged: (status) => this.#statusChanged(status),
+      leaving: () => this.#calls.leave(),
+      sessionLost: () => {
+        this.#calls.lost();
+        this.#serving.lost();
       },
-    );
+      received: (frame) => this.#received(frame),
+    };
+    const tabs = options.shared === undefined ? null : (options.tabs ?? tabPlatform());
+    this.#connection =
+      tabs === null
+        ? new Connection(inner, host)
+        : new SharedConnection(inner, host, tabs, `${options.shared ?? ""} ${options.url}`);
     globalThis.addEventListener?.("online", this.#online);
     this.#connection.connect();
   }
@@ -199,7 +155,12 @@ export class WeftClient extends Emitter<ClientEvents> {
    * @returns removes the handler
    */
   serve(method: string, handler: CallHandler): Unsubscribe {
-    return this.#serving.add(method, handler);
+    const remove = this.#serving.add(method, handler);
+    this.#connection.serves(method, true);
+    return () => {
+      remove();
+      this.#connection.serves(method, this.#serving.has(method));
+    };
   }
 
   /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `@weft/client`: connection, calls and live documents. Document types are entry points of their own. */
 export { WeftClient } from "./client.js";
-export type { ClientEvents, ClientOptions } from "./client.js";
+export type { ClientEvents, ClientOptions } from "./options.js";
 export type { CallOptions } from "./connection/calls.js";
 export type { TokenSource } from "./connection/credentials.js";
 export type { ServedCall } from "./connection/served.js";
@@ -21,6 +21,7 @@ export type { OtType, Side } from "./ot/type.js";
 export type { Message } from "./protocol/frame.js";
 export type { WireName } from "./protocol/wires.js";
 export type { WebSocketConstructor, WebSocketLike } from "./platform/platform.js";
+export type { TabChannel, TabLocks, TabPlatform } from "./shared/platform.js";
 export type { Transport, TransportFactory, TransportHandlers } from "./transport/transport.js";
 export type { Clock, Timer } from "./util/clock.js";
 export { Emitter } from "./util/emitter.js";

@@ -2,7 +2,7 @@
 /** Signing in: greetings with tokens, renewing them, refusals. */
 import assert from "node:assert/strict";
 import { WeftClient } from "../client.js";
-import type { ClientOptions } from "../client.js";
+import type { ClientOptions } from "../options.js";
 import { FakeClock, settle } from "../testing/fake-clock.js";
 import type { ScriptedLink } from "../testing/scripted.js";
 import { ScriptedNetwork } from "../testing/scripted.js";

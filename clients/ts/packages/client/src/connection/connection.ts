@@ -17,7 +17,7 @@ import { isObject, newCall, newNotification } from "../protocol/frame.js";
 import { wireOf } from "../protocol/wires.js";
 import type { Transport } from "../transport/transport.js";
 import { Credentials } from "./credentials.js";
-import type { ConnectionHost, ConnectionOptions } from "./host.js";
+import type { ClientConnection, ConnectionHost, ConnectionOptions } from "./host.js";
 import { Session } from "./session.js";
 import { closeCodes, closeError, isFinal, unavailable } from "./failures.js";
 import { backoffMs } from "../util/backoff.js";
@@ -36,7 +36,7 @@ const goawayMaxMs = 300_000;
 const helloId = 0;
 
 /** Connects, greets, notices cuts and connects again. */
-export class Connection {
+export class Connection implements ClientConnection {
   readonly #options: ConnectionOptions;
   readonly #host: ConnectionHost;
   #status: ConnectionStatus = { kind: "connecting", tries: 0 };
@@ -97,6 +97,8 @@ export class Connection {
     this.#watchClosely = on;
     if (this.#status.kind === "open") this.#liveness?.setInterval(this.#intervalMs(this.#status.info));
   }
+
+  serves(): void {}
 
   /** Ends it for good. */
   close(): void {

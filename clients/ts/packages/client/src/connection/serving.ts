@@ -71,6 +71,11 @@ export class Serving {
     };
   }
 
+  /** Whether a method has a handler. */
+  has(method: string): boolean {
+    return this.#handlers.has(method);
+  }
+
   /** The connection is open; streams begin with `window`. */
   opened(window: StreamWindow, resumed: boolean): void {
     this.#window = window;
