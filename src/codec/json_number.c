@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbers of JSON, exactly: which ones are whole whatever their spelling, and the double nearest to
- * the others. Short integers, nearly all there are, leave after one loop. For the rest the digits
- * are brought to the form m × 10^e with no zero at either end of m:
+ * the others. Short integers, nearly all there are, are read in json_scan.h. For the rest the
+ * digits are brought to the form m × 10^e with no zero at either end of m:
  *
  *   120.50e3  ─►  m = 1205, e = 2     whole when e ≥ 0
  *
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 
 enum {
-    FAST_DIGITS = 18,  /* any integer of so many digits fits int64_t */
     WORD_DIGITS = 19,  /* and any of so many fits uint64_t */
     EXACT_POWER = 22,  /* 10^22 is the last power of ten that a double holds exactly */
     KEPT_DIGITS = 780, /* more than the 767 that can decide a rounding */
@@ -34,7 +33,6 @@ struct spelling {
     const uint8_t *point;  /* the decimal point, or |end| */
     int64_t exponent;      /* what stands behind the e, within ±EXPONENT_CAP */
     bool negative;
-    bool simple; /* neither fraction nor exponent */
 };
 
 /* The digits of a number without zeroes at either end. */
@@ -51,43 +49,40 @@ static inline bool is_digit(const uint8_t *at, const uint8_t *end)
 }
 
 /* RFC 8259 §6: exp = e [ minus / plus ] 1*DIGIT. |at| is behind the e. */
-static bool scan_exponent(struct weft_json_lexer *lexer, struct spelling *number)
+static const uint8_t *scan_exponent(struct weft_json_lexer *lexer, const uint8_t *at,
+                                    struct spelling *number)
 {
     bool negative = false;
-    if (lexer->at < lexer->end && (*lexer->at == '-' || *lexer->at == '+'))
-        negative = *lexer->at++ == '-';
-    if (!is_digit(lexer->at, lexer->end))
-        return weft__json_lex_unexpected(lexer, "an exponent needs a digit");
+    if (at < lexer->end && (*at == '-' || *at == '+'))
+        negative = *at++ == '-';
+    if (!is_digit(at, lexer->end))
+        return weft__json_lex_unexpected(lexer, at, "an exponent needs a digit");
     int64_t exponent = 0;
-    for (; is_digit(lexer->at, lexer->end); ++lexer->at) {
+    for (; is_digit(at, lexer->end); ++at) {
         if (exponent < EXPONENT_CAP)
-            exponent = exponent * 10 + (*lexer->at - '0');
+            exponent = exponent * 10 + (*at - '0');
     }
     number->exponent = negative ? -exponent : exponent;
-    return true;
+    return at;
 }
 
 /* RFC 8259 §6: frac = decimal-point 1*DIGIT, then exp; each may be missing. */
-static bool scan_tail(struct weft_json_lexer *lexer, struct spelling *number)
+static const uint8_t *scan_tail(struct weft_json_lexer *lexer, const uint8_t *at,
+                                struct spelling *number)
 {
-    number->point = number->end = lexer->at;
+    number->point = number->end = at;
     number->exponent = 0;
-    number->simple = true;
-    if (lexer->at < lexer->end && *lexer->at == '.') {
-        number->simple = false;
-        ++lexer->at;
-        if (!is_digit(lexer->at, lexer->end))
-            return weft__json_lex_unexpected(lexer, "a decimal point needs a digit behind it");
-        while (is_digit(lexer->at, lexer->end))
-            ++lexer->at;
-        number->end = lexer->at;
+    if (at < lexer->end && *at == '.') {
+        ++at;
+        if (!is_digit(at, lexer->end))
+            return weft__json_lex_unexpected(lexer, at, "a decimal point needs a digit behind it");
+        while (is_digit(at, lexer->end))
+            ++at;
+        number->end = at;
     }
-    if (lexer->at < lexer->end && (*lexer->at | 0x20) == 'e') {
-        number->simple = false;
-        ++lexer->at;
-        return scan_exponent(lexer, number);
-    }
-    return true;
+    if (at < lexer->end && (*at | 0x20) == 'e')
+        return scan_exponent(lexer, at + 1, number);
+    return at;
 }
 
 /* Adds one digit behind the others; those past KEPT_DIGITS are only counted. */
@@ -127,7 +122,8 @@ static void collect_digits(const struct spelling *number, struct decimal *ret_de
 static bool decimal_to_integer(const struct decimal *decimal, bool negative, int64_t *ret_integer)
 {
     /* More digits than a word holds, and the last is not zero: too large, or not whole. */
-    if (decimal->count > WORD_DIGITS || decimal->exponent < 0 || decimal->exponent > FAST_DIGITS)
+    if (decimal->count > WORD_DIGITS || decimal->exponent < 0 ||
+        decimal->exponent > WEFT_JSON_SHORT_DIGITS)
         return false;
     uint64_t magnitude = decimal->mantissa;
     for (int64_t i = 0; i < decimal->exponent; ++i) {
@@ -179,9 +175,8 @@ static double decimal_to_double(const struct decimal *decimal)
     return weft__json_decimal_to_double(decimal->digits, decimal->count, decimal->exponent);
 }
 
-/* A number with a fraction, an exponent or many digits. */
-static WEFT_NOINLINE bool convert(struct weft_json_lexer *lexer, const struct spelling *number,
-                                  struct weft_json *value)
+static bool convert(struct weft_json_lexer *lexer, const struct spelling *number,
+                    struct weft_json *value)
 {
     struct decimal decimal;
     collect_digits(number, &decimal);
@@ -201,38 +196,26 @@ static WEFT_NOINLINE bool convert(struct weft_json_lexer *lexer, const struct sp
     return true;
 }
 
-bool weft__json_lex_number(struct weft_json_lexer *lexer, struct weft_json *ret_value)
+const uint8_t *weft__json_lex_any_number(struct weft_json_lexer *lexer, const uint8_t *at,
+                                         struct weft_json *ret_value)
 {
-    struct spelling number = {.negative = false};
-    const uint8_t *start = lexer->at;
-    if (*lexer->at == '-') {
-        number.negative = true;
-        ++lexer->at;
-    }
-    number.digits = lexer->at;
-    if (!is_digit(lexer->at, lexer->end))
-        return weft__json_lex_unexpected(lexer, "a minus sign needs a digit behind it");
-    int64_t integer = 0;
-    for (; is_digit(lexer->at, lexer->end); ++lexer->at) {
-        if (lexer->at - number.digits < FAST_DIGITS)
-            integer = integer * 10 + (*lexer->at - '0');
-    }
-    size_t digits = (size_t)(lexer->at - number.digits);
+    struct spelling number = {.negative = *at == '-'};
+    const uint8_t *start = at;
+    if (number.negative)
+        ++at;
+    number.digits = at;
+    if (!is_digit(at, lexer->end))
+        return weft__json_lex_unexpected(lexer, at, "a minus sign needs a digit behind it");
+    while (is_digit(at, lexer->end))
+        ++at;
     /* RFC 8259 §6: int = zero / ( digit1-9 *DIGIT ). */
-    if (*number.digits == '0' && digits > 1)
+    if (*number.digits == '0' && at - number.digits > 1)
         return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, number.digits,
                                    "a number may not begin with zero");
-    if (!scan_tail(lexer, &number))
-        return false;
-    ret_value->type = WEFT_JSON_NUMBER;
-    ret_value->flags = 0;
-    ret_value->span = 1;
-    ret_value->count = 0;
-    ret_value->raw = start;
-    ret_value->raw_len = (uint32_t)(lexer->at - start);
-    if (!number.simple || digits > FAST_DIGITS)
-        return convert(lexer, &number, ret_value);
-    ret_value->flags = WEFT_JSON_FLAG_INTEGER;
-    ret_value->as.integer = number.negative ? -integer : integer;
-    return true;
+    at = scan_tail(lexer, at, &number);
+    if (!at)
+        return NULL;
+    *ret_value = (struct weft_json){
+        .type = WEFT_JSON_NUMBER, .span = 1, .raw = start, .raw_len = (uint32_t)(at - start)};
+    return convert(lexer, &number, ret_value) ? at : NULL;
 }

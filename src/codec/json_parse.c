@@ -19,45 +19,50 @@ struct parser {
     struct weft_json_options options;
 };
 
-bool weft__json_lex_fail(struct weft_json_lexer *lexer, enum weft_json_fault fault,
-                         const uint8_t *place, const char *message)
+const uint8_t *weft__json_lex_fail(struct weft_json_lexer *lexer, enum weft_json_fault fault,
+                                   const uint8_t *place, const char *message)
 {
     lexer->error = (struct weft_json_error){
         .fault = fault, .offset = (size_t)(place - lexer->begin), .message = message};
-    return false;
+    return NULL;
 }
 
-bool weft__json_lex_unexpected(struct weft_json_lexer *lexer, const char *message)
+const uint8_t *weft__json_lex_unexpected(struct weft_json_lexer *lexer, const uint8_t *at,
+                                         const char *message)
 {
-    if (lexer->at == lexer->end)
-        return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_TRUNCATED, lexer->end,
-                                   "text stops too early");
-    return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, lexer->at, message);
+    if (at == lexer->end)
+        return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_TRUNCATED, at, "text stops too early");
+    return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, at, message);
+}
+
+/* The byte at |at|, or 0, which begins nothing, at the end. */
+static inline uint8_t peek(const struct parser *p, const uint8_t *at)
+{
+    return at < p->lexer.end ? *at : 0;
 }
 
 /* RFC 8259 §2: ws is space, tab, line feed and carriage return. */
-static inline void skip_space(struct weft_json_lexer *lexer)
+static WEFT_NOINLINE const uint8_t *skip_spaces(const struct parser *p, const uint8_t *at)
 {
-    const uint8_t *at = lexer->at;
-    while (at < lexer->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    while (at < p->lexer.end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         ++at;
-    lexer->at = at;
+    return at;
 }
 
-/* The next byte, or 0, which begins nothing, at the end. */
-static inline uint8_t peek(const struct weft_json_lexer *lexer)
+/* The first place from |at| on that is no white space; what most texts have none of. */
+static inline const uint8_t *skip_space(const struct parser *p, const uint8_t *at)
 {
-    return lexer->at < lexer->end ? *lexer->at : 0;
+    return WEFT_UNLIKELY(peek(p, at) <= ' ') ? skip_spaces(p, at) : at;
 }
 
-static WEFT_NOINLINE bool grow_nodes(struct parser *p)
+static WEFT_NOINLINE bool grow_nodes(struct parser *p, const uint8_t *at)
 {
     if (p->count >= p->options.max_values)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.at, "too many values");
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, at, "too many values");
     uint64_t cap = WEFT_MIN((uint64_t)p->cap * 2, (uint64_t)p->options.max_values);
     struct weft_json *nodes = weft__arena_alloc_array(p->lexer.arena, cap, sizeof(*nodes));
     if (!nodes)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, at, "out of memory");
     memcpy(nodes, p->nodes, p->count * sizeof(*nodes));
     p->nodes = nodes;
     p->cap = (uint32_t)cap;
@@ -65,29 +70,25 @@ static WEFT_NOINLINE bool grow_nodes(struct parser *p)
 }
 
 /* A fresh node behind the others, or NULL; it moves when the next one is made. */
-static inline struct weft_json *new_node(struct parser *p)
+static inline struct weft_json *new_node(struct parser *p, const uint8_t *at)
 {
-    if (WEFT_UNLIKELY(p->count == p->cap) && !grow_nodes(p))
+    if (WEFT_UNLIKELY(p->count == p->cap) && !grow_nodes(p, at))
         return NULL;
     return &p->nodes[p->count++];
 }
 
-static bool open_container(struct parser *p, enum weft_json_type type)
+static inline const uint8_t *open_container(struct parser *p, const uint8_t *at,
+                                            enum weft_json_type type)
 {
     if (p->depth == p->options.max_depth)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_DEPTH, p->lexer.at,
-                                   "nested too deeply");
-    struct weft_json *node = new_node(p);
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_DEPTH, at, "nested too deeply");
+    struct weft_json *node = new_node(p, at);
     if (!node)
-        return false;
-    node->type = (uint8_t)type;
-    node->flags = 0;
-    node->count = 0;
-    node->raw = p->lexer.at++;
-    node->span = p->open;
+        return NULL;
+    *node = (struct weft_json){.type = (uint8_t)type, .span = p->open, .raw = at};
     p->open = p->count - 1;
     ++p->depth;
-    return true;
+    return at + 1;
 }
 
 /* ---- repeated keys ---- */
@@ -121,7 +122,8 @@ static bool check_keys_hashed(struct parser *p, const struct weft_json *object)
     size_t slots = (size_t)2 << (weft__log2_u64(object->count) + 1);
     uint32_t *table = weft__arena_alloc_array(p->lexer.arena, slots, sizeof(*table));
     if (!table)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, object->raw + object->raw_len,
+                                   "out of memory");
     memset(table, 0, slots * sizeof(*table));
     WEFT_JSON_EACH_KEY (key, object) {
         size_t slot = weft__hash(&p->options.hash_key, weft__json_string(key)) & (slots - 1);
@@ -146,88 +148,85 @@ static bool check_keys(struct parser *p, struct weft_json *object)
 /* ---- the grammar ---- */
 
 /* Ends the innermost container at its closing bracket. */
-static bool close_container(struct parser *p)
+static inline const uint8_t *close_container(struct parser *p, const uint8_t *at)
 {
     struct weft_json *node = &p->nodes[p->open];
     uint32_t index = p->open;
-    ++p->lexer.at;
+    ++at;
     p->open = node->span;
     --p->depth;
     node->span = p->count - index;
-    node->raw_len = (uint32_t)(p->lexer.at - node->raw);
+    node->raw_len = (uint32_t)(at - node->raw);
     if (p->depth > 0 && p->nodes[p->open].type == WEFT_JSON_OBJECT)
         node[-1].span = node->span + 1;
-    return node->type != WEFT_JSON_OBJECT || check_keys(p, node);
+    return node->type != WEFT_JSON_OBJECT || check_keys(p, node) ? at : NULL;
 }
 
 /* RFC 8259 §4: member = string name-separator value. Stops before the value. */
-static bool parse_key(struct parser *p)
+static inline const uint8_t *parse_key(struct parser *p, const uint8_t *at)
 {
-    skip_space(&p->lexer);
-    if (peek(&p->lexer) != '"')
-        return weft__json_lex_unexpected(&p->lexer, "a key must be a string");
-    struct weft_json *key = new_node(p);
-    if (!key || !weft__json_lex_string(&p->lexer, key))
-        return false;
+    at = skip_space(p, at);
+    if (peek(p, at) != '"')
+        return weft__json_lex_unexpected(&p->lexer, at, "a key must be a string");
+    struct weft_json *key = new_node(p, at);
+    at = key ? weft__json_lex_string(&p->lexer, at, key) : NULL;
+    if (!at)
+        return NULL;
     key->span = 2; /* right for a scalar; close_container corrects it for a container */
-    skip_space(&p->lexer);
-    if (peek(&p->lexer) != ':')
-        return weft__json_lex_unexpected(&p->lexer, "a key needs a colon behind it");
-    ++p->lexer.at;
-    return true;
+    at = skip_space(p, at);
+    if (peek(p, at) != ':')
+        return weft__json_lex_unexpected(&p->lexer, at, "a key needs a colon behind it");
+    return at + 1;
 }
 
-static bool parse_literal(struct parser *p, const char *word, size_t len, enum weft_json_type type)
+static const uint8_t *parse_literal(struct parser *p, const uint8_t *at, const char *word,
+                                    size_t len, enum weft_json_type type)
 {
-    struct weft_json_lexer *lexer = &p->lexer;
-    size_t left = (size_t)(lexer->end - lexer->at);
-    if (memcmp(lexer->at, word, WEFT_MIN(len, left)) != 0)
-        return weft__json_lex_unexpected(lexer, "no such word");
-    if (left < len) {
-        lexer->at = lexer->end;
-        return weft__json_lex_unexpected(lexer, NULL);
-    }
-    struct weft_json *node = new_node(p);
+    size_t left = (size_t)(p->lexer.end - at);
+    if (memcmp(at, word, WEFT_MIN(len, left)) != 0)
+        return weft__json_lex_unexpected(&p->lexer, at, "no such word");
+    if (left < len)
+        return weft__json_lex_unexpected(&p->lexer, p->lexer.end, NULL);
+    struct weft_json *node = new_node(p, at);
     if (!node)
-        return false;
+        return NULL;
     *node = (struct weft_json){.type = (uint8_t)type,
                                .span = 1,
                                .raw_len = (uint32_t)len,
-                               .raw = lexer->at,
+                               .raw = at,
                                .as.boolean = word[0] == 't'};
-    lexer->at += len;
-    return true;
+    return at + len;
 }
 
-static bool parse_number(struct parser *p)
+static inline const uint8_t *parse_number(struct parser *p, const uint8_t *at)
 {
-    struct weft_json *node = new_node(p);
-    return node && weft__json_lex_number(&p->lexer, node);
+    struct weft_json *node = new_node(p, at);
+    return node ? weft__json_lex_number(&p->lexer, at, node) : NULL;
 }
 
-static bool parse_string(struct parser *p)
+static inline const uint8_t *parse_string(struct parser *p, const uint8_t *at)
 {
-    struct weft_json *node = new_node(p);
-    return node && weft__json_lex_string(&p->lexer, node);
+    struct weft_json *node = new_node(p, at);
+    return node ? weft__json_lex_string(&p->lexer, at, node) : NULL;
 }
 
 /* Reads a scalar, or opens a container. */
-static bool parse_value(struct parser *p)
+static inline const uint8_t *parse_value(struct parser *p, const uint8_t *at)
 {
-    skip_space(&p->lexer);
-    switch (peek(&p->lexer)) {
+    at = skip_space(p, at);
+    switch (peek(p, at)) {
     case '"':
-        return parse_string(p);
+        return parse_string(p, at);
     case '{':
-        return open_container(p, WEFT_JSON_OBJECT);
+        return open_container(p, at, WEFT_JSON_OBJECT);
     case '[':
-        return open_container(p, WEFT_JSON_ARRAY);
+        return open_container(p, at, WEFT_JSON_ARRAY);
     case 't':
-        return parse_literal(p, "true", 4, WEFT_JSON_BOOL);
+        return parse_literal(p, at, "true", 4, WEFT_JSON_BOOL);
     case 'f':
-        return parse_literal(p, "false", 5, WEFT_JSON_BOOL);
+        return parse_literal(p, at, "false", 5, WEFT_JSON_BOOL);
     case 'n':
-        return parse_literal(p, "null", 4, WEFT_JSON_NULL);
+        return parse_literal(p, at, "null", 4, WEFT_JSON_NULL);
     case '-':
     case '0':
     case '1':
@@ -239,53 +238,55 @@ static bool parse_value(struct parser *p)
     case '7':
     case '8':
     case '9':
-        return parse_number(p);
+        return parse_number(p, at);
     default:
-        return weft__json_lex_unexpected(&p->lexer, "a value was expected");
+        return weft__json_lex_unexpected(&p->lexer, at, "a value was expected");
     }
 }
 
 /*
  * Stands inside a container, behind its opening bracket (|fresh|) or behind a value, and goes on to
- * where the next value begins. Closes all containers that end here; |*ret_done| when the outermost
- * one did.
+ * where the next value begins. Closes all containers that end here; behind the outermost one the
+ * depth is 0.
  */
-static bool parse_until_value(struct parser *p, bool fresh, bool *ret_done)
+static inline const uint8_t *parse_until_value(struct parser *p, const uint8_t *at, bool fresh)
 {
     for (; p->depth > 0; fresh = false) {
         struct weft_json *container = &p->nodes[p->open];
         bool is_object = container->type == WEFT_JSON_OBJECT;
-        skip_space(&p->lexer);
-        uint8_t byte = peek(&p->lexer);
+        at = skip_space(p, at);
+        uint8_t byte = peek(p, at);
         if (byte == (is_object ? '}' : ']')) {
-            if (!close_container(p))
-                return false;
+            at = close_container(p, at);
+            if (!at)
+                return NULL;
             continue;
         }
         if (!fresh) {
             if (byte != ',')
-                return weft__json_lex_unexpected(&p->lexer, "a comma or the end was expected");
-            ++p->lexer.at;
+                return weft__json_lex_unexpected(&p->lexer, at, "a comma or the end was expected");
+            ++at;
         }
         ++container->count;
-        *ret_done = false;
-        return !is_object || parse_key(p);
+        return is_object ? parse_key(p, at) : at;
     }
-    *ret_done = true;
-    return true;
+    return at;
 }
 
 static bool parse_text(struct parser *p)
 {
-    for (bool done = false; !done;) {
+    const uint8_t *at = p->lexer.begin;
+    do {
         uint32_t depth = p->depth;
-        if (!parse_value(p) || !parse_until_value(p, p->depth > depth, &done))
+        at = parse_value(p, at);
+        if (at)
+            at = parse_until_value(p, at, p->depth > depth);
+        if (!at)
             return false;
-    }
-    skip_space(&p->lexer);
-    if (p->lexer.at != p->lexer.end)
-        return weft__json_lex_unexpected(&p->lexer, "something follows the value");
-    return true;
+    } while (p->depth > 0);
+    at = skip_space(p, at);
+    return at == p->lexer.end ||
+           weft__json_lex_unexpected(&p->lexer, at, "something follows the value");
 }
 
 static int fault_to_err(enum weft_json_fault fault)
@@ -309,7 +310,8 @@ static bool first_nodes(struct parser *p, size_t len)
     p->cap = (uint32_t)WEFT_MIN(len / 8 + 8, (size_t)p->options.max_values);
     p->nodes = weft__arena_alloc_array(p->lexer.arena, p->cap, sizeof(*p->nodes));
     if (!p->nodes)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.at, "out of memory");
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.begin,
+                                   "out of memory");
     return true;
 }
 
@@ -323,7 +325,8 @@ static bool start(struct parser *p, const struct weft_json_options *options, siz
         p->options.max_values = WEFT_JSON_MAX_VALUES;
     p->lexer.text_is_utf8 = p->options.text_is_utf8;
     if (len > UINT32_MAX)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.at, "text too long");
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.begin,
+                                   "text too long");
     return first_nodes(p, len);
 }
 
@@ -333,8 +336,7 @@ int weft__json_parse(struct weft_slice text, struct weft_arena *arena,
 {
     /* An empty slice may have no pointer; arithmetic on NULL is not defined. */
     const uint8_t *begin = text.ptr ? text.ptr : (const uint8_t *)"";
-    struct parser p = {
-        .lexer = {.begin = begin, .at = begin, .end = begin + text.len, .arena = arena}};
+    struct parser p = {.lexer = {.begin = begin, .end = begin + text.len, .arena = arena}};
     bool ok = start(&p, options, text.len) && parse_text(&p);
     if (error)
         *error = p.lexer.error;

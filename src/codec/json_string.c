@@ -7,35 +7,6 @@
 
 #include "base/utf8.h"
 
-#define BYTES(b) (0x0101010101010101ull * (b))
-
-/* The high bit of the first byte of |v| that is a quote, a backslash or a control character; bits
- * above the first may be wrong. Bytes from 0x80 up never are one. */
-static inline uint64_t string_stops(uint64_t v)
-{
-    uint64_t quote = v ^ BYTES(0x22);
-    uint64_t backslash = v ^ BYTES(0x5c);
-    uint64_t hits = (quote - BYTES(1)) | (backslash - BYTES(1)) | (v - BYTES(0x20));
-    return hits & ~v & BYTES(0x80);
-}
-
-/* The first quote, backslash or control character from |at| on, or |end|. Adds to |seen| the bits
- * of what lies before it (and perhaps of a few bytes behind). */
-static inline const uint8_t *find_stop(const uint8_t *at, const uint8_t *end, uint64_t *seen)
-{
-    while (end - at >= 8) {
-        uint64_t v = weft__json_load64(at);
-        uint64_t stops = string_stops(v);
-        *seen |= v;
-        if (stops)
-            return at + weft__ctz_u64(stops) / 8;
-        at += 8;
-    }
-    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
-        *seen |= *at++;
-    return at;
-}
-
 /* The value of |digit|, or 16 when it is not hexadecimal. */
 static uint32_t hex_digit(uint8_t digit)
 {
@@ -122,7 +93,7 @@ static bool decode(struct weft_json_lexer *lexer, const uint8_t *at, const uint8
     uint8_t *out = decoded;
     uint64_t seen = 0;
     while (at < end) {
-        const uint8_t *stop = find_stop(at, end, &seen);
+        const uint8_t *stop = weft__json_string_stop(at, end, &seen);
         weft__mem_copy(out, at, (size_t)(stop - at));
         out += stop - at;
         at = stop;
@@ -145,70 +116,47 @@ static bool decode(struct weft_json_lexer *lexer, const uint8_t *at, const uint8
     return true;
 }
 
-/* Moves |*at| from the first byte behind the opening quote to the closing one. */
-static bool find_close(struct weft_json_lexer *lexer, const uint8_t **at, uint64_t *seen,
-                       bool *escaped)
+/* The closing quote of the string whose first byte behind the opening one is at |at|. */
+static const uint8_t *find_close(struct weft_json_lexer *lexer, const uint8_t *at, uint64_t *seen,
+                                 bool *escaped)
 {
     for (;;) {
-        *at = find_stop(*at, lexer->end, seen);
-        if (*at == lexer->end)
+        at = weft__json_string_stop(at, lexer->end, seen);
+        if (at == lexer->end)
             break;
-        if (**at == '"')
-            return true;
-        if (**at != '\\')
-            return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, *at,
+        if (*at == '"')
+            return at;
+        if (*at != '\\')
+            return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, at,
                                        "control character in a string");
         *escaped = true;
-        if (lexer->end - *at < 2)
+        if (lexer->end - at < 2)
             break;
         /* RFC 8259 §7: control characters must be escaped, and a backslash does not do that. */
-        if ((*at)[1] < 0x20)
-            return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, *at, "no such escape");
-        *at += 2;
+        if (at[1] < 0x20)
+            return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_SYNTAX, at, "no such escape");
+        at += 2;
     }
     return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_TRUNCATED, lexer->end, "unfinished string");
 }
 
-/* The string from the quote at lexer->at to the one at |close| is taken as it stands. */
-static inline void take_string(struct weft_json_lexer *lexer, const uint8_t *close,
-                               struct weft_json *ret_value)
+const uint8_t *weft__json_lex_any_string(struct weft_json_lexer *lexer, const uint8_t *at,
+                                         struct weft_json *ret_value)
 {
-    const uint8_t *open = lexer->at;
-    uint32_t len = (uint32_t)(close - open - 1);
-    ret_value->type = WEFT_JSON_STRING;
-    ret_value->flags = 0;
-    ret_value->span = 1;
-    ret_value->raw = open;
-    ret_value->raw_len = len + 2;
-    ret_value->as.string = open + 1;
-    ret_value->count = len;
-    lexer->at = close + 1;
-}
-
-/* With escapes, bytes that may not be UTF-8, or faults. */
-static WEFT_NOINLINE bool lex_any_string(struct weft_json_lexer *lexer, struct weft_json *ret_value)
-{
-    const uint8_t *open = lexer->at;
-    const uint8_t *close = open + 1;
     uint64_t seen = 0;
     bool escaped = false;
-    if (!find_close(lexer, &close, &seen, &escaped))
-        return false;
-    size_t len = (size_t)(close - open - 1);
-    if ((seen & BYTES(0x80)) && !lexer->text_is_utf8 && !weft__utf8_valid(open + 1, len))
-        return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_UTF8, open, "string is not UTF-8");
-    take_string(lexer, close, ret_value);
-    return !escaped || decode(lexer, open + 1, close, ret_value);
-}
-
-bool weft__json_lex_string(struct weft_json_lexer *lexer, struct weft_json *ret_value)
-{
-    uint64_t seen = 0;
-    const uint8_t *stop = find_stop(lexer->at + 1, lexer->end, &seen);
-    bool plain =
-        stop < lexer->end && *stop == '"' && (!(seen & BYTES(0x80)) || lexer->text_is_utf8);
-    if (WEFT_UNLIKELY(!plain))
-        return lex_any_string(lexer, ret_value);
-    take_string(lexer, stop, ret_value);
-    return true;
+    const uint8_t *begin = at + 1;
+    const uint8_t *close = find_close(lexer, begin, &seen, &escaped);
+    if (!close)
+        return NULL;
+    size_t len = (size_t)(close - begin);
+    if ((seen & WEFT_JSON_BYTES(0x80)) && !lexer->text_is_utf8 && !weft__utf8_valid(begin, len))
+        return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_UTF8, at, "string is not UTF-8");
+    *ret_value = (struct weft_json){.type = WEFT_JSON_STRING,
+                                    .span = 1,
+                                    .count = (uint32_t)len,
+                                    .raw_len = (uint32_t)len + 2,
+                                    .raw = at,
+                                    .as.string = begin};
+    return !escaped || decode(lexer, begin, close, ret_value) ? close + 1 : NULL;
 }
