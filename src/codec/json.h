@@ -95,6 +95,29 @@ WEFT_MUST_USE int weft__json_parse(struct weft_slice text, struct weft_arena *ar
                                    struct weft_json_error *error,
                                    const struct weft_json **ret_value);
 
+/* As weft__json_parse for a value with which |text| begins, whatever follows; |ret_len|: the bytes
+ * up to its end. */
+WEFT_MUST_USE int weft__json_parse_prefix(struct weft_slice text, struct weft_arena *arena,
+                                          const struct weft_json_options *options,
+                                          struct weft_json_error *error,
+                                          const struct weft_json **ret_value, size_t *ret_len);
+
+/* Where the value of the member |name| is to be kept; NULL: nowhere. */
+typedef const struct weft_json **weft_json_place_fn(void *ctx, struct weft_slice name);
+
+/*
+ * Reads an object in one pass whose members are known by name, without a tree of the object itself:
+ * |place| says for each where its value belongs, and what is there must be NULL. Meant for the many
+ * small objects of a protocol; |options| as for weft__json_parse, and what it refuses is refused.
+ *
+ * False for all that is not so simple, and then weft__json_parse judges: no object, a name without
+ * a place, or whose place is taken, or with an escape, any fault, no memory. Places may have been
+ * written to.
+ */
+WEFT_MUST_USE bool weft__json_parse_members(struct weft_slice text, struct weft_arena *arena,
+                                            const struct weft_json_options *options,
+                                            weft_json_place_fn *place, void *ctx);
+
 /* ---- reading; a NULL value is allowed everywhere and is of no type ---- */
 
 static inline bool weft__json_is(const struct weft_json *value, enum weft_json_type type)

@@ -81,4 +81,12 @@ weft__json_lex_number(struct weft_json_lexer *lexer, const uint8_t *at, struct w
  */
 double weft__json_decimal_to_double(const char *digits, size_t count, int64_t exponent);
 
+/* Eight bytes as a little-endian number, whatever the machine; compilers make it one load. */
+static inline uint64_t weft__json_load64(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
 #endif

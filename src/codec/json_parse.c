@@ -273,7 +273,8 @@ static inline const uint8_t *parse_until_value(struct parser *p, const uint8_t *
     return at;
 }
 
-static bool parse_text(struct parser *p)
+/* Reads the value that the text begins with. */
+static const uint8_t *parse_text(struct parser *p)
 {
     const uint8_t *at = p->lexer.begin;
     do {
@@ -281,12 +282,17 @@ static bool parse_text(struct parser *p)
         at = parse_value(p, at);
         if (at)
             at = parse_until_value(p, at, p->depth > depth);
-        if (!at)
-            return false;
-    } while (p->depth > 0);
+    } while (at && p->depth > 0);
+    return at;
+}
+
+/* Nothing but white space may follow the value. */
+static const uint8_t *parse_end(struct parser *p, const uint8_t *at)
+{
     at = skip_space(p, at);
-    return at == p->lexer.end ||
-           weft__json_lex_unexpected(&p->lexer, at, "something follows the value");
+    return at == p->lexer.end
+               ? at
+               : weft__json_lex_unexpected(&p->lexer, at, "something follows the value");
 }
 
 static int fault_to_err(enum weft_json_fault fault)
@@ -330,18 +336,37 @@ static bool start(struct parser *p, const struct weft_json_options *options, siz
     return first_nodes(p, len);
 }
 
-int weft__json_parse(struct weft_slice text, struct weft_arena *arena,
-                     const struct weft_json_options *options, struct weft_json_error *error,
-                     const struct weft_json **ret_value)
+/* |ret_len| NULL: the value is all there is. */
+static int parse(struct weft_slice text, struct weft_arena *arena,
+                 const struct weft_json_options *options, struct weft_json_error *error,
+                 const struct weft_json **ret_value, size_t *ret_len)
 {
     /* An empty slice may have no pointer; arithmetic on NULL is not defined. */
     const uint8_t *begin = text.ptr ? text.ptr : (const uint8_t *)"";
     struct parser p = {.lexer = {.begin = begin, .end = begin + text.len, .arena = arena}};
-    bool ok = start(&p, options, text.len) && parse_text(&p);
+    const uint8_t *at = start(&p, options, text.len) ? parse_text(&p) : NULL;
+    if (at && !ret_len)
+        at = parse_end(&p, at);
     if (error)
         *error = p.lexer.error;
-    if (!ok)
+    if (!at)
         return fault_to_err(p.lexer.error.fault);
+    if (ret_len)
+        *ret_len = (size_t)(at - begin);
     *ret_value = p.nodes;
     return 0;
+}
+
+int weft__json_parse(struct weft_slice text, struct weft_arena *arena,
+                     const struct weft_json_options *options, struct weft_json_error *error,
+                     const struct weft_json **ret_value)
+{
+    return parse(text, arena, options, error, ret_value, NULL);
+}
+
+int weft__json_parse_prefix(struct weft_slice text, struct weft_arena *arena,
+                            const struct weft_json_options *options, struct weft_json_error *error,
+                            const struct weft_json **ret_value, size_t *ret_len)
+{
+    return parse(text, arena, options, error, ret_value, ret_len);
 }

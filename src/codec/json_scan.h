@@ -2,7 +2,7 @@
 /*
  * Scanning what most JSON consists of: strings without escapes and short integers, as inline
  * functions for the loops that read millions of them. Whatever is not so simple, faults among it,
- * they leave to codec/json.h. **Thread:** any.
+ * they leave to codec/json_lex.h. **Thread:** any.
  */
 #ifndef WEFT_CODEC_JSON_SCAN_H
 #define WEFT_CODEC_JSON_SCAN_H
@@ -12,56 +12,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WEFT_JSON_BYTES(b) (UINT64_C(0x0101010101010101) * (b))
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum { WEFT_JSON_SHORT_DIGITS = 18 /* any integer of so many digits fits int64_t */ };
 
-/* Eight bytes as a little-endian number, whatever the machine; compilers make it one load. */
-static inline uint64_t weft__json_load64(const uint8_t *p)
+#if defined(__SSE2__)
+/* Bit i says of the i-th of the sixteen bytes at |at| that it is a quote, a backslash, a control
+ * character or, unless |utf8|, not ASCII. */
+static inline unsigned weft__json_string_stops16(const uint8_t *at, bool utf8)
 {
-    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-           (uint64_t)p[7] << 56;
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+    __m128i backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+    __m128i stops = _mm_or_si128(_mm_or_si128(quote, backslash), control);
+    return (unsigned)_mm_movemask_epi8(utf8 ? stops : _mm_or_si128(stops, v));
 }
+#endif
 
-/* The high bit of the first byte of |v| that is a quote, a backslash or a control character; bits
- * above the first may be wrong. Bytes from 0x80 up never are one. */
-static inline uint64_t weft__json_string_stops(uint64_t v)
-{
-    uint64_t quote = v ^ WEFT_JSON_BYTES(0x22);
-    uint64_t backslash = v ^ WEFT_JSON_BYTES(0x5c);
-    uint64_t hits = (quote - WEFT_JSON_BYTES(1)) | (backslash - WEFT_JSON_BYTES(1)) |
-                    (v - WEFT_JSON_BYTES(0x20));
-    return hits & ~v & WEFT_JSON_BYTES(0x80);
-}
-
-/* The first quote, backslash or control character from |at| on, or |end|. Adds to |seen| the bits
- * of what lies before it (and perhaps of a few bytes behind). */
-static inline const uint8_t *weft__json_string_stop(const uint8_t *at, const uint8_t *end,
-                                                    uint64_t *seen)
-{
-    while (end - at >= 8) {
-        uint64_t v = weft__json_load64(at);
-        uint64_t stops = weft__json_string_stops(v);
-        *seen |= v;
-        if (stops)
-            return at + weft__ctz_u64(stops) / 8;
-        at += 8;
-    }
-    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
-        *seen |= *at++;
-    return at;
-}
+/* As weft__json_scan_string, where fewer than sixteen bytes are left or can be compared. */
+const uint8_t *weft__json_scan_string_end(const uint8_t *at, const uint8_t *end, bool utf8);
 
 /* The closing quote of the string whose first byte behind the opening one is at |at|, when there is
  * nothing but ASCII between them, or |utf8|, what has been checked; and no escape. Else NULL. */
-static inline const uint8_t *weft__json_scan_string(const uint8_t *at, const uint8_t *end,
-                                                    bool utf8)
+static WEFT_ALWAYS_INLINE const uint8_t *weft__json_scan_string(const uint8_t *at,
+                                                                const uint8_t *end, bool utf8)
 {
-    uint64_t seen = 0;
-    const uint8_t *stop = weft__json_string_stop(at, end, &seen);
-    bool plain = stop < end && *stop == '"' && (utf8 || !(seen & WEFT_JSON_BYTES(0x80)));
-    return plain ? stop : NULL;
+#if defined(__SSE2__)
+    for (; end - at >= 16; at += 16) {
+        unsigned stops = weft__json_string_stops16(at, utf8);
+        if (!stops)
+            continue;
+        at += weft__ctz_u64(stops);
+        return *at == '"' ? at : NULL;
+    }
+#endif
+    return weft__json_scan_string_end(at, end, utf8);
 }
 
 /* Reads the integer at |at|, which ends before |end| does. Returns where it ends, or NULL for

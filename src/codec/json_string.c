@@ -7,6 +7,43 @@
 
 #include "base/utf8.h"
 
+#define BYTES(b) (0x0101010101010101ull * (b))
+
+/* The high bit of the first byte of |v| that is a quote, a backslash or a control character; bits
+ * above the first may be wrong. Bytes from 0x80 up never are one. */
+static inline uint64_t string_stops(uint64_t v)
+{
+    uint64_t quote = v ^ BYTES(0x22);
+    uint64_t backslash = v ^ BYTES(0x5c);
+    uint64_t hits = (quote - BYTES(1)) | (backslash - BYTES(1)) | (v - BYTES(0x20));
+    return hits & ~v & BYTES(0x80);
+}
+
+/* The first quote, backslash or control character from |at| on, or |end|. Adds to |seen| the bits
+ * of what lies before it. */
+static inline const uint8_t *find_stop(const uint8_t *at, const uint8_t *end, uint64_t *seen)
+{
+    while (end - at >= 8) {
+        uint64_t v = weft__json_load64(at);
+        uint64_t stops = string_stops(v);
+        *seen |= stops ? v & ((stops & (0 - stops)) - 1) : v;
+        if (stops)
+            return at + weft__ctz_u64(stops) / 8;
+        at += 8;
+    }
+    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
+        *seen |= *at++;
+    return at;
+}
+
+const uint8_t *weft__json_scan_string_end(const uint8_t *at, const uint8_t *end, bool utf8)
+{
+    uint64_t seen = 0;
+    const uint8_t *stop = find_stop(at, end, &seen);
+    bool plain = stop < end && *stop == '"' && (utf8 || !(seen & BYTES(0x80)));
+    return plain ? stop : NULL;
+}
+
 /* The value of |digit|, or 16 when it is not hexadecimal. */
 static uint32_t hex_digit(uint8_t digit)
 {
@@ -93,7 +130,7 @@ static bool decode(struct weft_json_lexer *lexer, const uint8_t *at, const uint8
     uint8_t *out = decoded;
     uint64_t seen = 0;
     while (at < end) {
-        const uint8_t *stop = weft__json_string_stop(at, end, &seen);
+        const uint8_t *stop = find_stop(at, end, &seen);
         weft__mem_copy(out, at, (size_t)(stop - at));
         out += stop - at;
         at = stop;
@@ -121,7 +158,7 @@ static const uint8_t *find_close(struct weft_json_lexer *lexer, const uint8_t *a
                                  bool *escaped)
 {
     for (;;) {
-        at = weft__json_string_stop(at, lexer->end, seen);
+        at = find_stop(at, lexer->end, seen);
         if (at == lexer->end)
             break;
         if (*at == '"')
@@ -150,7 +187,7 @@ const uint8_t *weft__json_lex_any_string(struct weft_json_lexer *lexer, const ui
     if (!close)
         return NULL;
     size_t len = (size_t)(close - begin);
-    if ((seen & WEFT_JSON_BYTES(0x80)) && !lexer->text_is_utf8 && !weft__utf8_valid(begin, len))
+    if ((seen & BYTES(0x80)) && !lexer->text_is_utf8 && !weft__utf8_valid(begin, len))
         return weft__json_lex_fail(lexer, WEFT_JSON_FAULT_UTF8, at, "string is not UTF-8");
     *ret_value = (struct weft_json){.type = WEFT_JSON_STRING,
                                     .span = 1,

@@ -123,10 +123,12 @@ struct weft_rpc_frame {
     const struct weft_json *params; /* CALL, NOTIFY: an array or object; NULL when absent or null */
     struct weft_rpc_meta meta;      /* CALL, NOTIFY */
     const struct weft_json *value;  /* RESULT, ITEM */
-    struct weft_rpc_error error;    /* ERROR */
-    struct weft_rpc_failure failure; /* INVALID */
-    uint64_t items_total;            /* CREDIT */
-    uint64_t bytes_total;            /* CREDIT */
+    uint64_t items_total;           /* CREDIT */
+    uint64_t bytes_total;           /* CREDIT */
+    union {
+        struct weft_rpc_error error;     /* ERROR */
+        struct weft_rpc_failure failure; /* INVALID */
+    };
 };
 
 struct weft_rpc_message {

@@ -196,8 +196,9 @@ static bool name_is(struct weft_slice name, const char *text, size_t len)
 }
 
 /* Where the member |name| goes; NULL when it means nothing. */
-static const struct weft_json **place_of(struct members *members, struct weft_slice name)
+static const struct weft_json **place_of(void *ctx, struct weft_slice name)
 {
+    struct members *members = ctx;
     switch (name.len) {
     case 2:
         return name_is(name, "id", 2) ? &members->id : NULL;
@@ -231,33 +232,41 @@ static struct members members_of(const struct weft_json *object)
     return members;
 }
 
-/* Decodes one object into |frame|, which is INVALID until something better is known. */
-static int decode_frame(const struct weft_json *object, struct weft_arena *arena,
-                        struct weft_rpc_frame *frame)
+/* Reads one object into |frame|, which is INVALID until something better is known. */
+static int read_frame(const struct members *members, struct weft_arena *arena,
+                      struct weft_rpc_frame *frame)
 {
-    *frame = (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_INVALID, .failure = invalid_request};
     /* JSON-RPC 2.0 §4: the member jsonrpc must be exactly "2.0". */
-    const struct members members = members_of(object);
-    if (!name_is(weft__json_string(members.jsonrpc), "2.0", 3))
+    if (!name_is(weft__json_string(members->jsonrpc), "2.0", 3))
         return 0;
-    const struct weft_json *id = members.id;
+    const struct weft_json *id = members->id;
     bool nomem = false;
     bool id_ok = id && read_id(id, arena, &frame->id, &nomem);
     if (nomem)
         return WEFT_ERR_NOMEM;
     /* A null id is what errors without a call carry; a call that has one could not be told apart
      * from them, so it is refused as §4 advises. */
-    if (id && !id_ok && (members.method || !weft__json_is(id, WEFT_JSON_NULL)))
+    if (id && !id_ok && (members->method || !weft__json_is(id, WEFT_JSON_NULL)))
         return 0;
-    if (!weft__json_u53(members.seq, &frame->seq))
+    if (!weft__json_u53(members->seq, &frame->seq))
         frame->seq = 0;
-    if (!members.method)
-        return decode_answer(&members, arena, frame);
-    if (!members.result && !members.error)
-        decode_request(&members, id_ok, frame);
+    if (!members->method)
+        return decode_answer(members, arena, frame);
+    if (!members->result && !members->error)
+        decode_request(members, id_ok, frame);
     if (frame->kind == WEFT_RPC_KIND_NOTIFY && is_protocol_name(frame->method))
         return decode_protocol(arena, frame);
     return 0;
+}
+
+static int decode_frame(const struct members *members, struct weft_arena *arena,
+                        struct weft_rpc_frame *frame)
+{
+    *frame = (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_INVALID};
+    int err = read_frame(members, arena, frame);
+    if (frame->kind == WEFT_RPC_KIND_INVALID)
+        frame->failure = invalid_request;
+    return err;
 }
 
 static int single_failure(struct weft_arena *arena, const struct weft_rpc_failure *failure,
@@ -280,7 +289,8 @@ static int decode_batch(const struct weft_json *array, struct weft_arena *arena,
         return WEFT_ERR_NOMEM;
     struct weft_rpc_frame *frame = frames;
     WEFT_JSON_EACH (member, array) {
-        int err = decode_frame(member, arena, frame++);
+        const struct members members = members_of(member);
+        int err = decode_frame(&members, arena, frame++);
         if (err)
             return err;
     }
@@ -288,14 +298,37 @@ static int decode_batch(const struct weft_json *array, struct weft_arena *arena,
     return 0;
 }
 
-static int decode_single(const struct weft_json *value, struct weft_arena *arena,
+static int decode_single(const struct members *members, struct weft_arena *arena,
                          struct weft_rpc_message *ret_message)
 {
     struct weft_rpc_frame *frame = weft__arena_alloc(arena, sizeof(*frame));
-    int err = frame ? decode_frame(value, arena, frame) : WEFT_ERR_NOMEM;
+    int err = frame ? decode_frame(members, arena, frame) : WEFT_ERR_NOMEM;
     if (!err)
         *ret_message = (struct weft_rpc_message){.count = 1, .frames = frame};
     return err;
+}
+
+/* Any text. */
+static int decode_any(struct weft_slice text, struct weft_arena *arena,
+                      const struct weft_json_options *strict, size_t max_batch,
+                      struct weft_rpc_message *ret_message)
+{
+    const struct weft_json *value;
+    int err = weft__json_parse(text, arena, strict, NULL, &value);
+    if (err == WEFT_ERR_NOMEM)
+        return err;
+    if (err)
+        return single_failure(arena, &parse_error, ret_message);
+    if (!weft__json_is(value, WEFT_JSON_ARRAY)) {
+        const struct members members = members_of(value);
+        return decode_single(&members, arena, ret_message);
+    }
+    /* JSON-RPC 2.0 §6: an empty array is one Invalid Request, not an empty batch. */
+    if (weft__json_count(value) == 0)
+        return single_failure(arena, &invalid_request, ret_message);
+    if (weft__json_count(value) > max_batch)
+        return single_failure(arena, &batch_too_large, ret_message);
+    return decode_batch(value, arena, ret_message);
 }
 
 int weft__jsonrpc_decode(struct weft_slice text, struct weft_arena *arena,
@@ -304,21 +337,12 @@ int weft__jsonrpc_decode(struct weft_slice text, struct weft_arena *arena,
 {
     struct weft_json_options strict = {.hash_key = options->hash_key,
                                        .text_is_utf8 = options->text_is_utf8};
-    const struct weft_json *value;
-    int err = weft__json_parse(text, arena, &strict, NULL, &value);
-    if (err == WEFT_ERR_NOMEM)
-        return err;
-    if (err)
-        return single_failure(arena, &parse_error, ret_message);
-    if (!weft__json_is(value, WEFT_JSON_ARRAY))
-        return decode_single(value, arena, ret_message);
-    /* JSON-RPC 2.0 §6: an empty array is one Invalid Request, not an empty batch. */
-    if (weft__json_count(value) == 0)
-        return single_failure(arena, &invalid_request, ret_message);
+    struct members members = {0};
+    /* Nearly every message is one object with no members but these. */
+    if (weft__json_parse_members(text, arena, &strict, place_of, &members))
+        return decode_single(&members, arena, ret_message);
     size_t max_batch = options->max_batch ? options->max_batch : WEFT_RPC_BATCH_MAX;
-    if (weft__json_count(value) > max_batch)
-        return single_failure(arena, &batch_too_large, ret_message);
-    return decode_batch(value, arena, ret_message);
+    return decode_any(text, arena, &strict, max_batch, ret_message);
 }
 
 /* ---- error answers ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as JSON. What is accepted must be a sound tree, read the same once copied, and be
- * accepted again when it is written anew.
+ * accepted again when it is written anew. What is read by its members must be such a tree, too.
  */
 #include "base/assert.h"
 #include "codec/json.h"
@@ -72,6 +72,42 @@ static void check_value(const struct weft_json *value, struct weft_arena *arena,
     weft__bytes_done(&out);
 }
 
+/* ---- by members ---- */
+
+enum { PLACES = 16 };
+
+struct places {
+    size_t count;
+    struct weft_slice names[PLACES];
+    const struct weft_json *values[PLACES];
+};
+
+static const struct weft_json **place_of(void *ctx, struct weft_slice name)
+{
+    struct places *places = ctx;
+    size_t i = 0;
+    while (i < places->count && !weft__slice_eq(places->names[i], name))
+        i++;
+    if (i == PLACES)
+        return NULL;
+    places->names[i] = name;
+    places->count += i == places->count;
+    return &places->values[i];
+}
+
+static void check_members(struct weft_slice text, struct weft_arena *arena,
+                          const struct weft_json_options *options)
+{
+    struct places places = {.count = 0};
+    const struct weft_json *object;
+    if (!weft__json_parse_members(text, arena, options, place_of, &places))
+        return;
+    WEFT_ASSERT(weft__json_parse(text, arena, options, NULL, &object) == 0);
+    WEFT_ASSERT(weft__json_count(object) == places.count);
+    for (size_t i = 0; i < places.count; i++)
+        assert_same(places.values[i], weft__json_get_slice(object, places.names[i]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct weft_json_options options = {.hash_key = {1, 2}};
@@ -83,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_value(value, &arena, &options);
     else
         WEFT_ASSERT(error.fault != WEFT_JSON_FAULT_NONE && error.message && error.offset <= size);
+    check_members(weft__slice(data, size), &arena, &options);
     weft__arena_done(&arena);
     return 0;
 }
