@@ -13,6 +13,7 @@
 
 #include <weft/err.h>
 
+struct registry_name;
 struct weft_rpc_call;
 
 /* Serves a call, or a notification, whose answers go nowhere: see rpc/call.h for what a handler may
@@ -49,8 +50,10 @@ struct weft_rpc_method {
 
 struct weft_rpc_registry {
     const struct weft_alloc *alloc;
-    struct weft_map names; /* of struct registry_name, private to registry.c */
-    uint32_t count;        /* methods, aliases not counted */
+    struct weft_map names;        /* of struct registry_name, private to registry.c */
+    struct registry_name **table; /* the same by hash, at most half full */
+    size_t table_size;            /* 0 or a power of two */
+    uint32_t count;               /* methods, aliases not counted */
 };
 
 /* An empty registry. */
