@@ -89,17 +89,7 @@ malformed:
     return false;
 }
 
-size_t weft__pb_varint_size(uint64_t value)
-{
-    size_t size = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        size++;
-    }
-    return size;
-}
-
-void weft__pb_append_varint(struct weft_bytes *b, uint64_t value)
+void weft__pb_append_long_varint(struct weft_bytes *b, uint64_t value)
 {
     uint8_t bytes[VARINT_MAX_SIZE];
     size_t len = 0;

@@ -50,6 +50,8 @@ static inline bool weft__pb_read_short(struct weft_pb_reader *reader,
 {
     const uint8_t *at = reader->at;
     size_t left = (size_t)(reader->end - at);
+    if (left == 0)
+        return false;
     if (left >= 2 && !reader->err && at[0] >= 8 && at[0] < 0x80 && at[1] < 0x80) {
         enum weft_pb_type type = (enum weft_pb_type)(at[0] & 7);
         if (type == WEFT_PB_VARINT) {
@@ -76,9 +78,24 @@ void weft__pb_write_fixed64(struct weft_bytes *b, uint32_t number, uint64_t valu
 void weft__pb_write_bytes(struct weft_bytes *b, uint32_t number, struct weft_slice value);
 
 /* Bytes that |value| takes as a varint: 1 to 10. */
-size_t weft__pb_varint_size(uint64_t value);
+static inline size_t weft__pb_varint_size(uint64_t value)
+{
+    size_t size = 1;
+    for (; value >= 0x80; value >>= 7)
+        size++;
+    return size;
+}
+
+/* Out of line part of weft__pb_append_varint. */
+void weft__pb_append_long_varint(struct weft_bytes *b, uint64_t value);
 
 /* Appends |value| as a bare varint. */
-void weft__pb_append_varint(struct weft_bytes *b, uint64_t value);
+static inline void weft__pb_append_varint(struct weft_bytes *b, uint64_t value)
+{
+    if (value < 0x80)
+        weft__bytes_append_byte(b, (uint8_t)value);
+    else
+        weft__pb_append_long_varint(b, value);
+}
 
 #endif

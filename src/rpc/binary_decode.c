@@ -385,23 +385,34 @@ static int decode_body(const struct decoder *decoder, const struct raw_frame *ra
 
 /* ---- Messages ---- */
 
-/* Takes the next frame off |rest|. */
-static bool next_frame(struct weft_slice *rest, struct weft_slice *ret_bytes)
+/* Takes a frame of |len| bytes, whose length takes |used|, off |rest|. */
+static inline bool take_frame(struct weft_slice *rest, size_t used, uint64_t len,
+                              struct weft_slice *ret_bytes)
+{
+    if (len == 0 || len > rest->len - used)
+        return false;
+    *ret_bytes = weft__slice(rest->ptr + used, (size_t)len);
+    *rest = weft__slice(rest->ptr + used + len, rest->len - used - (size_t)len);
+    return true;
+}
+
+static WEFT_NOINLINE bool next_long_frame(struct weft_slice *rest, struct weft_slice *ret_bytes)
 {
     uint64_t len = 0;
     for (unsigned i = 0; i < 5 && i < rest->len; ++i) {
-        uint8_t byte = rest->ptr[i];
-        len |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (byte >= 0x80)
-            continue;
-        size_t used = i + 1;
-        if (len == 0 || len > rest->len - used)
-            return false;
-        *ret_bytes = weft__slice(rest->ptr + used, (size_t)len);
-        *rest = weft__slice(rest->ptr + used + len, rest->len - used - (size_t)len);
-        return true;
+        len |= (uint64_t)(rest->ptr[i] & 0x7f) << (7 * i);
+        if (rest->ptr[i] < 0x80)
+            return take_frame(rest, i + 1, len, ret_bytes);
     }
     return false;
+}
+
+/* Takes the next frame off |rest|. */
+static inline bool next_frame(struct weft_slice *rest, struct weft_slice *ret_bytes)
+{
+    if (rest->len && rest->ptr[0] < 0x80)
+        return take_frame(rest, 1, rest->ptr[0], ret_bytes);
+    return next_long_frame(rest, ret_bytes);
 }
 
 /* How many frames there are; 0 when that cannot be said or is more than |max|. */

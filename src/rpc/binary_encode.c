@@ -132,6 +132,13 @@ static uint32_t body_of(enum weft_rpc_kind kind)
     }
 }
 
+/* Whether the body says more than that it is there, as that of a result does not. */
+static bool has_inside(enum weft_rpc_kind kind)
+{
+    return kind == WEFT_RPC_KIND_CALL || kind == WEFT_RPC_KIND_NOTIFY ||
+           kind == WEFT_RPC_KIND_ERROR || kind == WEFT_RPC_KIND_CREDIT;
+}
+
 /* Appends the body: its tag, its length, which is known only when it is written, and itself. */
 static void append_body(struct weft_bytes *out, const struct weft_rpc_head *head)
 {
@@ -140,6 +147,10 @@ static void append_body(struct weft_bytes *out, const struct weft_rpc_head *head
     if (!number)
         return;
     weft__pb_append_varint(out, (uint64_t)number << 3 | WEFT_PB_BYTES);
+    if (!has_inside(head->kind)) {
+        weft__bytes_append_byte(out, 0);
+        return;
+    }
     size_t at = out->len;
     (void)weft__bytes_extend(out, LEN_MAX);
     size_t begin = out->len;
@@ -155,23 +166,26 @@ static void append_body(struct weft_bytes *out, const struct weft_rpc_head *head
     out->len += len;
 }
 
-/* ---- What comes before the payload ---- */
+/* ---- What comes before the payload, written from behind: |at| is where the next thing begins ----
+ */
 
-static size_t put_varint(uint8_t *at, uint64_t value)
+static uint8_t *put_varint(uint8_t *at, uint64_t value)
 {
-    size_t len = 0;
+    at -= weft__pb_varint_size(value);
+    uint8_t *p = at;
     for (; value >= 0x80; value >>= 7)
-        at[len++] = (uint8_t)(value | 0x80);
-    at[len++] = (uint8_t)value;
-    return len;
+        *p++ = (uint8_t)(value | 0x80);
+    *p = (uint8_t)value;
+    return at;
 }
 
-static size_t put_number(uint8_t *at, uint32_t field, uint64_t value)
+static uint8_t *put_number(uint8_t *at, uint32_t field, uint64_t value)
 {
     if (!value)
-        return 0;
-    at[0] = (uint8_t)(field << 3 | WEFT_PB_VARINT);
-    return 1 + put_varint(at + 1, value);
+        return at;
+    at = put_varint(at, value);
+    *--at = (uint8_t)(field << 3 | WEFT_PB_VARINT);
+    return at;
 }
 
 static unsigned flags_of(const struct weft_rpc_head *head, size_t payload_len)
@@ -180,34 +194,30 @@ static unsigned flags_of(const struct weft_rpc_head *head, size_t payload_len)
     return payload_len ? flags | WEFT_RPC_BINARY_JSON : flags;
 }
 
-/* Writes all but the frame's length; returns how much. */
-static size_t put_prefix(uint8_t *at, const struct weft_rpc_head *head, size_t payload_len)
+/* All but the frame's length. */
+static uint8_t *put_prefix(uint8_t *at, const struct weft_rpc_head *head, size_t payload_len)
 {
-    size_t len = put_number(at, WEFT_RPC_BINARY_ID, weft__rpc_binary_id(head->id));
-    len += put_number(at + len, WEFT_RPC_BINARY_FLAGS, flags_of(head, payload_len));
-    len += put_number(at + len, WEFT_RPC_BINARY_SEQ, head->seq);
-    len += put_number(at + len, WEFT_RPC_BINARY_ACK, head->ack);
     if (payload_len) {
-        at[len++] = WEFT_RPC_BINARY_PAYLOAD << 3 | WEFT_PB_BYTES;
-        len += put_varint(at + len, payload_len);
+        at = put_varint(at, payload_len);
+        *--at = WEFT_RPC_BINARY_PAYLOAD << 3 | WEFT_PB_BYTES;
     }
-    return len;
+    at = put_number(at, WEFT_RPC_BINARY_ACK, head->ack);
+    at = put_number(at, WEFT_RPC_BINARY_SEQ, head->seq);
+    at = put_number(at, WEFT_RPC_BINARY_FLAGS, flags_of(head, payload_len));
+    return put_number(at, WEFT_RPC_BINARY_ID, weft__rpc_binary_id(head->id));
 }
 
 struct weft_slice weft__rpc_binary_end(struct weft_bytes *out, const struct weft_rpc_head *head)
 {
-    uint8_t prefix[PREFIX_MAX], length[10];
     size_t payload_len = out->len - WEFT_MIN(out->len, (size_t)PREFIX_MAX);
     append_body(out, head);
     if (weft__bytes_error(out))
         return weft__slice(NULL, 0);
-    size_t prefix_len = put_prefix(prefix, head, payload_len);
-    size_t length_len = put_varint(length, prefix_len + out->len - PREFIX_MAX);
-    WEFT_ASSERT(length_len + prefix_len <= PREFIX_MAX);
-    size_t begin = PREFIX_MAX - prefix_len - length_len;
-    memcpy(out->ptr + begin, length, length_len);
-    memcpy(out->ptr + PREFIX_MAX - prefix_len, prefix, prefix_len);
-    return weft__slice(out->ptr + begin, out->len - begin);
+    const uint8_t *end = out->ptr + out->len;
+    uint8_t *at = put_prefix(out->ptr + PREFIX_MAX, head, payload_len);
+    at = put_varint(at, (uint64_t)(end - at));
+    WEFT_ASSERT(at >= out->ptr);
+    return weft__slice(at, (size_t)(end - at));
 }
 
 /* 2^31 − 1 ids for each side, none of them 0. */
