@@ -244,7 +244,7 @@ static int loop_init(struct weft_client *client)
     weft__rpc_registry_init(&client->registry, client->alloc, hash_key);
     weft__rpc_env_init(&client->env, client->alloc, &client->registry,
                        weft__loop_wheel(client->loop), hash_key);
-    client->env.text_is_utf8 = true;
+    client->env.decode.text_is_utf8 = true;
     weft__arena_init(&client->scratch, client->alloc, SIZE_MAX);
     weft__list_init(&client->docs);
     weft__client_connection_init(client);

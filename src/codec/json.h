@@ -95,13 +95,6 @@ WEFT_MUST_USE int weft__json_parse(struct weft_slice text, struct weft_arena *ar
                                    struct weft_json_error *error,
                                    const struct weft_json **ret_value);
 
-/* As weft__json_parse for a value with which |text| begins, whatever follows; |ret_len|: the bytes
- * up to its end. */
-WEFT_MUST_USE int weft__json_parse_prefix(struct weft_slice text, struct weft_arena *arena,
-                                          const struct weft_json_options *options,
-                                          struct weft_json_error *error,
-                                          const struct weft_json **ret_value, size_t *ret_len);
-
 /* Where the value of the member |name| is to be kept; NULL: nowhere. */
 typedef const struct weft_json **weft_json_place_fn(void *ctx, struct weft_slice name);
 

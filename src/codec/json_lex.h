@@ -75,6 +75,12 @@ weft__json_lex_number(struct weft_json_lexer *lexer, const uint8_t *at, struct w
     return behind;
 }
 
+/* Parses the value that begins at |at|, inside |depth| containers, by |options|. The limit of
+ * values counts those of this one alone. */
+const uint8_t *weft__json_lex_value(struct weft_json_lexer *lexer, const uint8_t *at,
+                                    const struct weft_json_options *options, uint32_t depth,
+                                    const struct weft_json **ret_value);
+
 /*
  * The double nearest to |digits| × 10^|exponent|, correctly rounded; infinity when it is too large.
  * |count| ≥ 1 decimal digits without leading zeroes. Independent of the locale.

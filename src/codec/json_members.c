@@ -13,7 +13,7 @@ enum { SCALARS = 8 /* room for so many at a time */ };
 
 struct reader {
     struct weft_json_lexer lexer;
-    struct weft_json_options options; /* of a member's value */
+    const struct weft_json_options *options;
     struct weft_json *scalars;
     uint32_t free;   /* of |scalars| */
     uint64_t values; /* and keys so far */
@@ -44,7 +44,6 @@ static inline struct weft_json *new_scalar(struct reader *r)
 static inline const uint8_t *read_value(struct reader *r, const uint8_t *at,
                                         const struct weft_json **ret_value)
 {
-    size_t len;
     bool is_string = *at == '"';
     if (is_string || *at == '-' || (*at >= '0' && *at <= '9')) {
         struct weft_json *scalar = new_scalar(r);
@@ -54,10 +53,7 @@ static inline const uint8_t *read_value(struct reader *r, const uint8_t *at,
         return is_string ? weft__json_lex_string(&r->lexer, at, scalar)
                          : weft__json_lex_number(&r->lexer, at, scalar);
     }
-    struct weft_slice rest = {at, (size_t)(r->lexer.end - at)};
-    if (weft__json_parse_prefix(rest, r->lexer.arena, &r->options, NULL, ret_value, &len))
-        return NULL;
-    return at + len;
+    return weft__json_lex_value(&r->lexer, at, r->options, 1, ret_value);
 }
 
 /* Reads one member, from the quote of its name at |at|. Returns where the next thing is, or NULL.
@@ -95,13 +91,9 @@ bool weft__json_parse_members(struct weft_slice text, struct weft_arena *arena,
                                  .end = text.ptr + text.len,
                                  .text_is_utf8 = options->text_is_utf8,
                                  .arena = arena},
-                       .options = *options,
+                       .options = options,
                        .values = 1};
-    uint32_t max_depth = options->max_depth ? options->max_depth : WEFT_JSON_MAX_DEPTH;
     uint32_t max_values = options->max_values ? options->max_values : WEFT_JSON_MAX_VALUES;
-    if (max_depth < 2) /* 0 would mean the usual depth */
-        return false;
-    r.options.max_depth = max_depth - 1;
     const uint8_t *at = text.ptr;
     do
         at = read_member(&r, skip_spaces(at + 1), place, ctx);

@@ -16,7 +16,9 @@ struct parser {
     uint32_t cap;
     uint32_t open; /* the innermost open container, while depth > 0 */
     uint32_t depth;
-    struct weft_json_options options;
+    uint32_t max_depth;
+    uint32_t max_values;
+    const struct weft_json_options *options;
 };
 
 const uint8_t *weft__json_lex_fail(struct weft_json_lexer *lexer, enum weft_json_fault fault,
@@ -57,9 +59,9 @@ static inline const uint8_t *skip_space(const struct parser *p, const uint8_t *a
 
 static WEFT_NOINLINE bool grow_nodes(struct parser *p, const uint8_t *at)
 {
-    if (p->count >= p->options.max_values)
+    if (p->count >= p->max_values)
         return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, at, "too many values");
-    uint64_t cap = WEFT_MIN((uint64_t)p->cap * 2, (uint64_t)p->options.max_values);
+    uint64_t cap = WEFT_MIN((uint64_t)p->cap * 2, (uint64_t)p->max_values);
     struct weft_json *nodes = weft__arena_alloc_array(p->lexer.arena, cap, sizeof(*nodes));
     if (!nodes)
         return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, at, "out of memory");
@@ -80,7 +82,7 @@ static inline struct weft_json *new_node(struct parser *p, const uint8_t *at)
 static inline const uint8_t *open_container(struct parser *p, const uint8_t *at,
                                             enum weft_json_type type)
 {
-    if (p->depth == p->options.max_depth)
+    if (p->depth == p->max_depth)
         return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_DEPTH, at, "nested too deeply");
     struct weft_json *node = new_node(p, at);
     if (!node)
@@ -126,7 +128,7 @@ static bool check_keys_hashed(struct parser *p, const struct weft_json *object)
                                    "out of memory");
     memset(table, 0, slots * sizeof(*table));
     WEFT_JSON_EACH_KEY (key, object) {
-        size_t slot = weft__hash(&p->options.hash_key, weft__json_string(key)) & (slots - 1);
+        size_t slot = weft__hash(&p->options->hash_key, weft__json_string(key)) & (slots - 1);
         for (; table[slot]; slot = (slot + 1) & (slots - 1)) {
             if (same_key(&p->nodes[table[slot]], key))
                 return fail_duplicate(p, key);
@@ -138,7 +140,7 @@ static bool check_keys_hashed(struct parser *p, const struct weft_json *object)
 
 static bool check_keys(struct parser *p, struct weft_json *object)
 {
-    if (p->options.allow_duplicate_keys)
+    if (p->options->allow_duplicate_keys)
         return true;
     object->flags |= WEFT_JSON_FLAG_UNIQUE_KEYS;
     return object->count <= SMALL_OBJECT ? check_keys_pairwise(p, object)
@@ -274,7 +276,7 @@ static inline const uint8_t *parse_until_value(struct parser *p, const uint8_t *
 }
 
 /* Reads the value that the text begins with. */
-static const uint8_t *parse_text(struct parser *p)
+static WEFT_NOINLINE const uint8_t *parse_text(struct parser *p)
 {
     const uint8_t *at = p->lexer.begin;
     do {
@@ -313,7 +315,7 @@ static int fault_to_err(enum weft_json_fault fault)
 /* Room for the values of typical text; grow_nodes provides for dense ones. */
 static bool first_nodes(struct parser *p, size_t len)
 {
-    p->cap = (uint32_t)WEFT_MIN(len / 8 + 8, (size_t)p->options.max_values);
+    p->cap = (uint32_t)WEFT_MIN(len / 8 + 8, (size_t)p->max_values);
     p->nodes = weft__arena_alloc_array(p->lexer.arena, p->cap, sizeof(*p->nodes));
     if (!p->nodes)
         return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_MEMORY, p->lexer.begin,
@@ -321,52 +323,48 @@ static bool first_nodes(struct parser *p, size_t len)
     return true;
 }
 
-static bool start(struct parser *p, const struct weft_json_options *options, size_t len)
+/* Prepares for a value inside |depth| containers; what is not said of |p| is zero. */
+static bool start(struct parser *p, const struct weft_json_options *options, uint32_t depth)
 {
-    if (options)
-        p->options = *options;
-    if (p->options.max_depth == 0)
-        p->options.max_depth = WEFT_JSON_MAX_DEPTH;
-    if (p->options.max_values == 0)
-        p->options.max_values = WEFT_JSON_MAX_VALUES;
-    p->lexer.text_is_utf8 = p->options.text_is_utf8;
+    uint32_t max_depth = options->max_depth ? options->max_depth : WEFT_JSON_MAX_DEPTH;
+    size_t len = (size_t)(p->lexer.end - p->lexer.begin);
+    p->options = options;
+    p->max_depth = max_depth - WEFT_MIN(depth, max_depth);
+    p->max_values = options->max_values ? options->max_values : WEFT_JSON_MAX_VALUES;
+    p->lexer.text_is_utf8 = options->text_is_utf8;
     if (len > UINT32_MAX)
         return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.begin,
                                    "text too long");
     return first_nodes(p, len);
 }
 
-/* |ret_len| NULL: the value is all there is. */
-static int parse(struct weft_slice text, struct weft_arena *arena,
-                 const struct weft_json_options *options, struct weft_json_error *error,
-                 const struct weft_json **ret_value, size_t *ret_len)
+const uint8_t *weft__json_lex_value(struct weft_json_lexer *lexer, const uint8_t *at,
+                                    const struct weft_json_options *options, uint32_t depth,
+                                    const struct weft_json **ret_value)
 {
-    /* An empty slice may have no pointer; arithmetic on NULL is not defined. */
-    const uint8_t *begin = text.ptr ? text.ptr : (const uint8_t *)"";
-    struct parser p = {.lexer = {.begin = begin, .end = begin + text.len, .arena = arena}};
-    const uint8_t *at = start(&p, options, text.len) ? parse_text(&p) : NULL;
-    if (at && !ret_len)
-        at = parse_end(&p, at);
-    if (error)
-        *error = p.lexer.error;
+    struct parser p = {.lexer = {.begin = at, .end = lexer->end, .arena = lexer->arena}};
+    at = start(&p, options, depth) ? parse_text(&p) : NULL;
     if (!at)
-        return fault_to_err(p.lexer.error.fault);
-    if (ret_len)
-        *ret_len = (size_t)(at - begin);
+        lexer->error = p.lexer.error;
     *ret_value = p.nodes;
-    return 0;
+    return at;
 }
 
 int weft__json_parse(struct weft_slice text, struct weft_arena *arena,
                      const struct weft_json_options *options, struct weft_json_error *error,
                      const struct weft_json **ret_value)
 {
-    return parse(text, arena, options, error, ret_value, NULL);
-}
-
-int weft__json_parse_prefix(struct weft_slice text, struct weft_arena *arena,
-                            const struct weft_json_options *options, struct weft_json_error *error,
-                            const struct weft_json **ret_value, size_t *ret_len)
-{
-    return parse(text, arena, options, error, ret_value, ret_len);
+    static const struct weft_json_options strictest = {.max_depth = 0};
+    /* An empty slice may have no pointer; arithmetic on NULL is not defined. */
+    const uint8_t *begin = text.ptr ? text.ptr : (const uint8_t *)"";
+    struct parser p = {.lexer = {.begin = begin, .end = begin + text.len, .arena = arena}};
+    const uint8_t *at = start(&p, options ? options : &strictest, 0) ? parse_text(&p) : NULL;
+    if (at)
+        at = parse_end(&p, at);
+    if (error)
+        *error = p.lexer.error;
+    if (!at)
+        return fault_to_err(p.lexer.error.fault);
+    *ret_value = p.nodes;
+    return 0;
 }

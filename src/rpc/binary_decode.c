@@ -452,7 +452,9 @@ static int decode_frame(const struct decoder *decoder, struct weft_slice bytes,
     int err = read_frame(bytes, &raw);
     if (err)
         return err;
-    *frame = (struct weft_rpc_frame){.seq = raw.seq, .ack = raw.ack};
+    weft__rpc_frame_clear(frame);
+    frame->seq = raw.seq;
+    frame->ack = raw.ack;
     if (raw.id) {
         weft__rpc_binary_put_id(raw.id, id);
         frame->id = (struct weft_rpc_id){.raw = weft__slice(id, 4), .key = weft__slice(id, 4)};

@@ -131,6 +131,13 @@ struct weft_rpc_frame {
     };
 };
 
+/* Clears all of |frame| but |error| and |failure|, of which one is set as a whole or none is read.
+ */
+static inline void weft__rpc_frame_clear(struct weft_rpc_frame *frame)
+{
+    memset(frame, 0, offsetof(struct weft_rpc_frame, error));
+}
+
 struct weft_rpc_message {
     bool batch; /* answers go back as one array */
     size_t count;

@@ -262,7 +262,8 @@ static int read_frame(const struct members *members, struct weft_arena *arena,
 static int decode_frame(const struct members *members, struct weft_arena *arena,
                         struct weft_rpc_frame *frame)
 {
-    *frame = (struct weft_rpc_frame){.kind = WEFT_RPC_KIND_INVALID};
+    weft__rpc_frame_clear(frame);
+    frame->kind = WEFT_RPC_KIND_INVALID;
     int err = read_frame(members, arena, frame);
     if (frame->kind == WEFT_RPC_KIND_INVALID)
         frame->failure = invalid_request;

@@ -21,6 +21,7 @@ void weft__rpc_env_init(struct weft_rpc_env *env, const struct weft_alloc *alloc
                                  .registry = registry,
                                  .wheel = wheel,
                                  .hash_key = hash_key,
+                                 .decode = {.hash_key = hash_key},
                                  .limits = WEFT_RPC_LIMITS_DEFAULT};
     weft__arena_init(&env->arena, alloc, ARENA_LIMIT);
     weft__bytes_init(&env->out, alloc, OUT_MAX);

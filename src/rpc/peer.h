@@ -107,8 +107,9 @@ struct weft_rpc_env {
     struct weft_hash_key hash_key;
     struct weft_rpc_limits limits;
     struct weft_rpc_counters counters;
-    bool text_is_utf8;                          /* the transport checks text before it gets here */
-    const struct weft_clock *clock;             /* measures calls; NULL: they take no time */
+    struct weft_rpc_decode_options decode; /* |text_is_utf8|: the transport checks text before it
+                                              gets here */
+    const struct weft_clock *clock;        /* measures calls; NULL: they take no time */
     struct weft_rpc_method_stats *method_stats; /* by index; NULL: not kept */
     size_t method_count;                        /* of them */
     const struct weft_rpc_interceptor *interceptors[WEFT_RPC_INTERCEPTORS_MAX];

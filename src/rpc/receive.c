@@ -312,11 +312,9 @@ static int receive_message(struct weft_rpc_peer *peer, struct weft_slice text,
                            struct weft_arena *arena, uint64_t now_ns)
 {
     struct weft_rpc_env *env = peer->env;
-    struct weft_rpc_decode_options options = {.hash_key = env->hash_key,
-                                              .text_is_utf8 = env->text_is_utf8,
-                                              .max_batch = env->limits.batch};
     struct weft_rpc_message message;
-    int err = peer->wire->decode(text, arena, &options, &message);
+    env->decode.max_batch = env->limits.batch;
+    int err = peer->wire->decode(text, arena, &env->decode, &message);
     if (err == WEFT_ERR_PROTOCOL)
         weft__rpc_peer_violated(peer, "a malformed frame");
     if (err)

@@ -375,7 +375,7 @@ int weft__worker_new(struct weft_server *server, unsigned index, struct weft_wor
                        weft__loop_wheel(worker->loop), server->hash_key);
     worker->rpc.clock = weft__clock_system();
     set_rpc_limits(worker);
-    worker->rpc.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
+    worker->rpc.decode.text_is_utf8 = true; /* ws/conn.h has checked every text message. */
     weft__identity_init(worker);
     weft__rpc_idem_calls_init(&worker->idem_calls, &worker->rpc, &server->idempotency.cache,
                               &server->idempotency.guard, scope_of);

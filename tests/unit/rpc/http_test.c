@@ -78,7 +78,7 @@ static int begin(struct fixture *f, const struct weft_alloc *alloc, bool plain, 
     weft__timer_wheel_init(&f->wheel, WEFT_NS_PER_S);
     weft__rpc_registry_init(&f->registry, alloc, key);
     weft__rpc_env_init(&f->env, alloc, &f->registry, &f->wheel, key);
-    f->env.text_is_utf8 = true; /* as for WebSockets: nobody has checked a body */
+    f->env.decode.text_is_utf8 = true; /* as for WebSockets: nobody has checked a body */
     const struct weft_rpc_peer_options options = {
         .is_server = true,
         .greeted = true,
