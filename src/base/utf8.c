@@ -40,10 +40,28 @@ static bool begin(struct weft_utf8 *state, uint8_t lead)
     return true;
 }
 
+/* Whether |len| ≥ 8 bytes are ASCII, as nearly all messages are. */
+static bool is_ascii(const uint8_t *ptr, size_t len)
+{
+    uint64_t all = load8(ptr + len - 8);
+    size_t at = 0;
+    for (; len - at >= 32; at += 32) {
+        all |=
+            (load8(ptr + at) | load8(ptr + at + 8)) | (load8(ptr + at + 16) | load8(ptr + at + 24));
+        if (all & HIGH_BITS)
+            return false;
+    }
+    for (; len - at >= 8; at += 8)
+        all |= load8(ptr + at);
+    return !(all & HIGH_BITS);
+}
+
 bool weft__utf8_feed(struct weft_utf8 *state, const uint8_t *ptr, size_t len)
 {
     if (len == 0)
         return true; /* |ptr| may be NULL, which has no end to compute */
+    if (len >= 8 && !state->need && is_ascii(ptr, len))
+        return true;
     const uint8_t *end = ptr + len;
     while (ptr < end) {
         if (state->need) {

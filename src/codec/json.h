@@ -186,6 +186,10 @@ WEFT_MUST_USE bool weft__json_bool(const struct weft_json *value, bool *ret_bool
  * nothing stored, when |value| is no number, is not whole or does not fit. */
 WEFT_MUST_USE bool weft__json_i64(const struct weft_json *value, int64_t *ret_integer);
 
+/* As weft__json_i64 for what is spelled as an integer, in at most 18 digits: neither 7.0 nor 7e0.
+ */
+WEFT_MUST_USE bool weft__json_short_integer(const struct weft_json *value, int64_t *ret_integer);
+
 /* As weft__json_i64 for integers from 0 to 2^53 - 1, those that every JSON implementation keeps
  * exactly; also accepts them as a string of decimal digits without leading zeroes. */
 WEFT_MUST_USE bool weft__json_u53(const struct weft_json *value, uint64_t *ret_integer);

@@ -15,6 +15,7 @@
 enum {
     WEFT_JSON_FLAG_INTEGER = 1,     /* a number kept in as.integer */
     WEFT_JSON_FLAG_UNIQUE_KEYS = 2, /* an object known to have no key twice */
+    WEFT_JSON_FLAG_DIGITS = 4,      /* an integer without fraction and exponent, and short */
 };
 
 struct weft_json_lexer {
@@ -45,7 +46,8 @@ const uint8_t *weft__json_lex_any_number(struct weft_json_lexer *lexer, const ui
 static WEFT_ALWAYS_INLINE const uint8_t *
 weft__json_lex_string(struct weft_json_lexer *lexer, const uint8_t *at, struct weft_json *ret_value)
 {
-    const uint8_t *close = weft__json_scan_string(at + 1, lexer->end, lexer->text_is_utf8);
+    const uint8_t *close =
+        weft__json_scan_string(lexer->begin, at + 1, lexer->end, lexer->text_is_utf8);
     if (WEFT_UNLIKELY(!close))
         return weft__json_lex_any_string(lexer, at, ret_value);
     uint32_t raw_len = (uint32_t)(close + 1 - at);
@@ -67,7 +69,7 @@ weft__json_lex_number(struct weft_json_lexer *lexer, const uint8_t *at, struct w
     if (WEFT_UNLIKELY(!behind))
         return weft__json_lex_any_number(lexer, at, ret_value);
     *ret_value = (struct weft_json){.type = WEFT_JSON_NUMBER,
-                                    .flags = WEFT_JSON_FLAG_INTEGER,
+                                    .flags = WEFT_JSON_FLAG_INTEGER | WEFT_JSON_FLAG_DIGITS,
                                     .span = 1,
                                     .raw_len = (uint32_t)(behind - at),
                                     .raw = at,

@@ -64,7 +64,7 @@ static inline const uint8_t *read_member(struct reader *r, const uint8_t *at,
     if (*at != '"')
         return NULL;
     const uint8_t *name = at + 1;
-    const uint8_t *close = weft__json_scan_string(name, r->lexer.end, false);
+    const uint8_t *close = weft__json_scan_string(r->lexer.begin, name, r->lexer.end, false);
     if (!close)
         return NULL;
     const struct weft_json **value = place(ctx, weft__slice(name, (size_t)(close - name)));

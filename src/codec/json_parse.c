@@ -275,10 +275,9 @@ static inline const uint8_t *parse_until_value(struct parser *p, const uint8_t *
     return at;
 }
 
-/* Reads the value that the text begins with. */
-static WEFT_NOINLINE const uint8_t *parse_text(struct parser *p)
+/* Reads the value that begins at |at|. */
+static WEFT_NOINLINE const uint8_t *parse_text(struct parser *p, const uint8_t *at)
 {
-    const uint8_t *at = p->lexer.begin;
     do {
         uint32_t depth = p->depth;
         at = parse_value(p, at);
@@ -323,18 +322,18 @@ static bool first_nodes(struct parser *p, size_t len)
     return true;
 }
 
-/* Prepares for a value inside |depth| containers; what is not said of |p| is zero. */
-static bool start(struct parser *p, const struct weft_json_options *options, uint32_t depth)
+/* Prepares for a value at |at|, inside |depth| containers; what is not said of |p| is zero. */
+static bool start(struct parser *p, const uint8_t *at, const struct weft_json_options *options,
+                  uint32_t depth)
 {
     uint32_t max_depth = options->max_depth ? options->max_depth : WEFT_JSON_MAX_DEPTH;
-    size_t len = (size_t)(p->lexer.end - p->lexer.begin);
+    size_t len = (size_t)(p->lexer.end - at);
     p->options = options;
     p->max_depth = max_depth - WEFT_MIN(depth, max_depth);
     p->max_values = options->max_values ? options->max_values : WEFT_JSON_MAX_VALUES;
     p->lexer.text_is_utf8 = options->text_is_utf8;
     if (len > UINT32_MAX)
-        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, p->lexer.begin,
-                                   "text too long");
+        return weft__json_lex_fail(&p->lexer, WEFT_JSON_FAULT_SIZE, at, "text too long");
     return first_nodes(p, len);
 }
 
@@ -342,8 +341,8 @@ const uint8_t *weft__json_lex_value(struct weft_json_lexer *lexer, const uint8_t
                                     const struct weft_json_options *options, uint32_t depth,
                                     const struct weft_json **ret_value)
 {
-    struct parser p = {.lexer = {.begin = at, .end = lexer->end, .arena = lexer->arena}};
-    at = start(&p, options, depth) ? parse_text(&p) : NULL;
+    struct parser p = {.lexer = {.begin = lexer->begin, .end = lexer->end, .arena = lexer->arena}};
+    at = start(&p, at, options, depth) ? parse_text(&p, at) : NULL;
     if (!at)
         lexer->error = p.lexer.error;
     *ret_value = p.nodes;
@@ -358,7 +357,8 @@ int weft__json_parse(struct weft_slice text, struct weft_arena *arena,
     /* An empty slice may have no pointer; arithmetic on NULL is not defined. */
     const uint8_t *begin = text.ptr ? text.ptr : (const uint8_t *)"";
     struct parser p = {.lexer = {.begin = begin, .end = begin + text.len, .arena = arena}};
-    const uint8_t *at = start(&p, options ? options : &strictest, 0) ? parse_text(&p) : NULL;
+    bool ok = start(&p, begin, options ? options : &strictest, 0);
+    const uint8_t *at = ok ? parse_text(&p, begin) : NULL;
     if (at)
         at = parse_end(&p, at);
     if (error)

@@ -36,24 +36,39 @@ static inline unsigned weft__json_string_stops16(const uint8_t *at, bool utf8)
 const uint8_t *weft__json_scan_string_end(const uint8_t *at, const uint8_t *end, bool utf8);
 
 /* The closing quote of the string whose first byte behind the opening one is at |at|, when there is
- * nothing but ASCII between them, or |utf8|, what has been checked; and no escape. Else NULL. */
-static WEFT_ALWAYS_INLINE const uint8_t *weft__json_scan_string(const uint8_t *at,
-                                                                const uint8_t *end, bool utf8)
+ * nothing but ASCII between them, or |utf8|, what has been checked; and no escape. Else NULL.
+ * |begin|: where the text begins, of which |at| is a part. */
+static WEFT_ALWAYS_INLINE const uint8_t *
+weft__json_scan_string(const uint8_t *begin, const uint8_t *at, const uint8_t *end, bool utf8)
 {
 #if defined(__SSE2__)
+    unsigned stops = 0;
     for (; end - at >= 16; at += 16) {
-        unsigned stops = weft__json_string_stops16(at, utf8);
-        if (!stops)
-            continue;
+        stops = weft__json_string_stops16(at, utf8);
+        if (stops)
+            break;
+    }
+    /* The last sixteen bytes, without those before |at|. */
+    if (!stops && end - begin >= 16)
+        stops = weft__json_string_stops16(end - 16, utf8) >> (16 - (end - at));
+    if (stops) {
         at += weft__ctz_u64(stops);
         return *at == '"' ? at : NULL;
     }
+#else
+    (void)begin;
 #endif
     return weft__json_scan_string_end(at, end, utf8);
 }
 
-/* Reads the integer at |at|, which ends before |end| does. Returns where it ends, or NULL for
- * anything but an integer of few digits. */
+/* Whether |byte| behind digits belongs to the number, too. */
+static inline bool weft__json_number_goes_on(uint8_t byte)
+{
+    return (unsigned)byte - '0' <= 9 || byte == '.' || (byte | 0x20) == 'e';
+}
+
+/* Reads the integer at |at|. Returns where it ends, or NULL for anything but an integer of few
+ * digits. */
 static inline const uint8_t *weft__json_scan_integer(const uint8_t *at, const uint8_t *end,
                                                      int64_t *ret_integer)
 {
@@ -62,11 +77,10 @@ static inline const uint8_t *weft__json_scan_integer(const uint8_t *at, const ui
     const uint8_t *most =
         end - digits > WEFT_JSON_SHORT_DIGITS ? digits + WEFT_JSON_SHORT_DIGITS : end;
     int64_t integer = 0;
-    unsigned digit = 0;
-    for (at = digits; at < most && (digit = (unsigned)*at - '0') <= 9; ++at)
-        integer = integer * 10 + digit;
-    /* One more digit, a point or an exponent; RFC 8259 §6: no zero before other digits. */
-    if (at == digits || at == end || digit <= 9 || *at == '.' || (*at | 0x20) == 'e' ||
+    for (at = digits; at < most && *at >= '0' && *at <= '9'; ++at)
+        integer = integer * 10 + (*at - '0');
+    /* RFC 8259 §6: no zero before other digits. */
+    if (at == digits || (at < end && weft__json_number_goes_on(*at)) ||
         (*digits == '0' && at > digits + 1))
         return NULL;
     *ret_integer = negative ? -integer : integer;

@@ -45,6 +45,14 @@ bool weft__json_i64(const struct weft_json *value, int64_t *ret_integer)
     return true;
 }
 
+bool weft__json_short_integer(const struct weft_json *value, int64_t *ret_integer)
+{
+    if (!weft__json_is(value, WEFT_JSON_NUMBER) || !(value->flags & WEFT_JSON_FLAG_DIGITS))
+        return false;
+    *ret_integer = value->as.integer;
+    return true;
+}
+
 /* Reads decimal digits without sign or leading zeroes; at most 16, so that nothing overflows. */
 static bool digits_to_integer(struct weft_slice digits, int64_t *ret_integer)
 {

@@ -203,7 +203,8 @@ void weft__rpc_call_drop(struct weft_rpc_call *call)
 void weft__rpc_call_result(struct weft_rpc_call *call, struct weft_slice result)
 {
     struct weft_rpc_reply reply;
-    weft__json_put_raw(weft__rpc_reply_begin(&reply, call), result);
+    (void)weft__rpc_reply_begin(&reply, call);
+    weft__bytes_append_slice(&reply.out, result);
     weft__rpc_reply_send(&reply);
 }
 

@@ -28,21 +28,6 @@ struct members {
     const struct weft_json *seq;
 };
 
-/* Digits without fraction or exponent: what an id looks like, and nothing else of the same value.
- */
-static bool is_plain_integer(const struct weft_json *value, int64_t *ret_integer)
-{
-    if (!weft__json_i64(value, ret_integer))
-        return false;
-    struct weft_slice raw = weft__json_raw(value);
-    /* A number begins with a digit or a minus; the rest of a plain one is digits. */
-    for (size_t i = 1; i < raw.len; ++i) {
-        if (raw.ptr[i] < '0' || raw.ptr[i] > '9')
-            return false;
-    }
-    return true;
-}
-
 /* A string id is compared by what it says, not by how it is spelled. */
 static bool string_key(const struct weft_json *value, struct weft_arena *arena,
                        struct weft_slice *ret_key)
@@ -77,7 +62,7 @@ static bool read_id(const struct weft_json *value, struct weft_arena *arena,
             *ret_nomem = true;
             return false;
         }
-    } else if (is_plain_integer(value, &integer) && integer <= ID_INTEGER_MAX &&
+    } else if (weft__json_short_integer(value, &integer) && integer <= ID_INTEGER_MAX &&
                integer >= -ID_INTEGER_MAX) {
         id.key = id.raw;
     } else {

@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 
 static struct weft_arena arena;
 
@@ -84,6 +85,32 @@ static void assert_double(const char *text, double want)
     assert_true(weft__json_double(parse(text), &got));
     if (memcmp(&got, &want, sizeof(got)) != 0)
         fail_msg("%s gave %.17g, not %.17g", text, got, want);
+}
+
+static void short_integers_are_spelled_with_digits_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t value;
+    } cases[] = {{"0", 0},
+                 {"-0", 0},
+                 {"-12", -12},
+                 {" 7 ", 7},
+                 {"999999999999999999", 999999999999999999},
+                 {"-999999999999999999", -999999999999999999}};
+    static const char *const others[] = {"7.0", "1e2", "70e-1", "1000000000000000000", "\"7\""};
+    int64_t got;
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(cases); i++) {
+        char array[64];
+        snprintf(array, sizeof(array), "[%s,1]", cases[i].text);
+        assert_true(weft__json_short_integer(parse(array) + 1, &got));
+        assert_int_equal(got, cases[i].value);
+        assert_true(weft__json_short_integer(parse(cases[i].text), &got));
+        assert_int_equal(got, cases[i].value);
+    }
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(others); i++)
+        assert_false(weft__json_short_integer(parse(others[i]), &got));
 }
 
 static void doubles_are_the_nearest_ones(void **state)
@@ -278,6 +305,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(whole_numbers_are_integers_in_any_spelling, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(short_integers_are_spelled_with_digits_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(doubles_are_the_nearest_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(digits_past_any_buffer_still_decide_a_tie, set_up,
