@@ -61,7 +61,9 @@ static struct weft_rpc_failure failure_of(const struct weft_rpc_error *e)
 /* Appends |frame|, written anew, to |packed|. */
 static void write_again(const struct weft_rpc_frame *frame, struct weft_bytes *packed)
 {
-    struct weft_rpc_failure failure = failure_of(&frame->error);
+    struct weft_rpc_failure failure = {.status = WEFT_STATUS_OK};
+    if (frame->kind == WEFT_RPC_KIND_ERROR)
+        failure = failure_of(&frame->error);
     struct weft_rpc_head head = {.kind = frame->kind,
                                  .id = frame->id.raw,
                                  .method = frame->method,
