@@ -24,6 +24,7 @@ int weft__document_new(struct weft_hub *hub, const struct weft_doc_key *key,
     weft__list_init(&document->waiting);
     weft__list_init(&document->blocked);
     weft__list_init(&document->unsettled);
+    weft__list_init(&document->deleting);
     weft__list_init(&document->subscribers);
     weft__list_init(&document->jobs);
     weft__history_init(&document->history, alloc);
@@ -48,7 +49,7 @@ void weft__document_free(struct weft_document *document)
     const struct weft_alloc *alloc = document->hub->options.alloc;
     WEFT_ASSERT(!weft__document_busy(document));
     WEFT_ASSERT(weft__list_empty(&document->waiting) && weft__list_empty(&document->blocked) &&
-                weft__list_empty(&document->unsettled));
+                weft__list_empty(&document->unsettled) && weft__list_empty(&document->deleting));
     free_subscribers(document);
     weft__list_remove(&document->dirty_node);
     if (document->type) {
@@ -67,7 +68,8 @@ void weft__document_free(struct weft_document *document)
 bool weft__document_loading(const struct weft_document *document)
 {
     return document->state == WEFT_DOC_STATE_OPENING ||
-           document->state == WEFT_DOC_STATE_SNAPSHOT || document->state == WEFT_DOC_STATE_TAIL;
+           document->state == WEFT_DOC_STATE_SNAPSHOT || document->state == WEFT_DOC_STATE_TAIL ||
+           document->state == WEFT_DOC_STATE_DELETING;
 }
 
 bool weft__document_busy(const struct weft_document *document)
@@ -80,7 +82,7 @@ bool weft__document_idle(const struct weft_document *document)
 {
     return !weft__document_busy(document) && document->subscriber_count == 0 &&
            weft__list_empty(&document->waiting) && weft__list_empty(&document->blocked) &&
-           weft__list_empty(&document->unsettled);
+           weft__list_empty(&document->unsettled) && weft__list_empty(&document->deleting);
 }
 
 void weft__document_answer(struct weft_document *document, struct weft_doc_request *request)
@@ -108,6 +110,9 @@ static void dispatch(struct weft_document *document, struct weft_doc_request *re
     case WEFT_DOC_PRESENCE:
         weft__document_presence(document, request);
         break;
+    case WEFT_DOC_DELETE:
+        weft__document_delete(document, request);
+        break;
     case WEFT_DOC_CLOSE:
         weft__document_unsubscribe(document, request->worker, request->subscription);
         weft__document_answer(document, request);
@@ -115,15 +120,21 @@ static void dispatch(struct weft_document *document, struct weft_doc_request *re
     }
 }
 
+/* Whether requests are served now; nothing is begun once the document is to be deleted. */
+static bool serves(const struct weft_document *document)
+{
+    return document->state == WEFT_DOC_STATE_READY && weft__list_empty(&document->deleting);
+}
+
 void weft__document_request(struct weft_document *document, struct weft_doc_request *request)
 {
     document->used_ns = weft__clock_monotonic_ns(document->hub->options.clock);
-    if (document->state == WEFT_DOC_STATE_READY || request->kind == WEFT_DOC_CLOSE) {
+    if (serves(document) || request->kind == WEFT_DOC_CLOSE) {
         dispatch(document, request);
         return;
     }
     weft__list_push(&document->waiting, &request->node);
-    if (!weft__document_loading(document))
+    if (!weft__document_loading(document) && document->state != WEFT_DOC_STATE_READY)
         weft__document_load(document, NULL);
 }
 
@@ -152,12 +163,16 @@ void weft__document_loaded(struct weft_document *document, enum weft_doc_state s
     document->state = state;
     weft__list_init(&waiting);
     weft__list_splice(&waiting, &document->waiting);
+    if (state == WEFT_DOC_STATE_READY)
+        weft__document_try_delete(document);
+    else
+        weft__document_refuse_deletes(document);
     while ((node = weft__list_pop(&waiting))) {
         struct weft_doc_request *request = WEFT_CONTAINER_OF(node, struct weft_doc_request, node);
         bool creates = request->kind == WEFT_DOC_OPEN && request->create;
-        if (document->state == WEFT_DOC_STATE_READY) {
+        if (serves(document)) {
             dispatch(document, request);
-        } else if (weft__document_loading(document)) {
+        } else if (weft__document_loading(document) || document->state == WEFT_DOC_STATE_READY) {
             weft__list_push(&document->waiting, node);
         } else if (document->state == WEFT_DOC_STATE_ABSENT && creates) {
             weft__list_push(&document->waiting, node);

@@ -6,6 +6,7 @@
  *                 └─► ABSENT: it does not exist and nobody wants to create it
  *      any of them ─► FAILED: the store cannot give it; asked again by the next request
  *   READY ─► OPENING: an append ended with conflict or unknown; what is true is read again
+ *   READY ─► DELETING ─► ABSENT                           document_delete.c
  *
  * Operations are applied at *head*; everything others see is *committed* (history.h). One append is
  * in flight; the next batch gathers meanwhile. No success is guessed: after an append that did not
@@ -27,6 +28,7 @@ enum weft_doc_state {
     WEFT_DOC_STATE_SNAPSHOT,
     WEFT_DOC_STATE_TAIL,
     WEFT_DOC_STATE_READY,
+    WEFT_DOC_STATE_DELETING,
     WEFT_DOC_STATE_ABSENT,
     WEFT_DOC_STATE_FAILED,
 };
@@ -86,13 +88,14 @@ struct weft_document {
     struct weft_list waiting;     /* requests, while the document loads */
     struct weft_list blocked;     /* requests that wait for a commit */
     struct weft_list unsettled;   /* submits whose append did not end well */
+    struct weft_list deleting;    /* deletes, until nothing of the document is at the store */
     struct weft_list subscribers; /* struct weft_doc_subscriber */
     struct weft_list jobs;        /* struct weft_doc_job */
     unsigned *worker_counts;      /* subscribers of each worker */
     unsigned subscriber_count;
 
     uint64_t reload_from; /* committed version when a reload began; 0 when none is going on */
-    struct weft_store_request load; /* OPENING, SNAPSHOT, TAIL */
+    struct weft_store_request load; /* OPENING, SNAPSHOT, TAIL, DELETING */
     struct weft_store_request append;
     struct weft_store_request snapshot;
     bool append_busy;
@@ -118,7 +121,7 @@ void weft__document_request(struct weft_document *document, struct weft_doc_requ
 /* Sends |request| back to its worker as its own answer. */
 void weft__document_answer(struct weft_document *document, struct weft_doc_request *request);
 
-/* True while it loads: OPENING, SNAPSHOT or TAIL. */
+/* True while it loads, or is deleted: OPENING, SNAPSHOT, TAIL, DELETING. Requests wait. */
 bool weft__document_loading(const struct weft_document *document);
 
 /* True while the store works for it. */
@@ -142,6 +145,20 @@ void weft__document_reload(struct weft_document *document);
 
 /* Answers every waiting request; called when loading has ended, well or not. */
 void weft__document_loaded(struct weft_document *document, enum weft_doc_state state);
+
+/* Forgets content and history, all of which the store has, or nobody any more. */
+void weft__document_forget(struct weft_document *document);
+
+/* ---- document_delete.c ---- */
+
+/* A delete, on a document that is READY. */
+void weft__document_delete(struct weft_document *document, struct weft_doc_request *request);
+
+/* Deletes that wait begin when nothing is at the store any more. To be called when that may be. */
+void weft__document_try_delete(struct weft_document *document);
+
+/* Loading failed: deletes that wait are answered. */
+void weft__document_refuse_deletes(struct weft_document *document);
 
 /* ---- document_submit.c ---- */
 

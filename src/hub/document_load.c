@@ -247,8 +247,7 @@ static void make_epoch(struct weft_document *document)
         snprintf(document->create_epoch + 2 * (size_t)i, 3, "%02x", random[i]);
 }
 
-/* Forgets content and history, all of which the store has. */
-static void forget(struct weft_document *document)
+void weft__document_forget(struct weft_document *document)
 {
     if (document->type) {
         weft__history_truncate(&document->history, document->history.base);
@@ -265,7 +264,7 @@ static void forget(struct weft_document *document)
 void weft__document_load(struct weft_document *document, const char *create)
 {
     WEFT_ASSERT(!weft__document_loading(document) && !document->append_busy);
-    forget(document);
+    weft__document_forget(document);
     document->state = WEFT_DOC_STATE_OPENING;
     memset(&document->load.u, 0, sizeof(document->load.u));
     if (create) {

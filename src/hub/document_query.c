@@ -29,9 +29,11 @@ struct weft_doc_job {
 
 static void job_end(struct weft_doc_job *job)
 {
+    struct weft_document *document = job->document;
     weft__list_remove(&job->node);
     job->type->doc_free(job->content);
-    weft__mem_free(job->document->hub->options.alloc, job, sizeof(*job));
+    weft__mem_free(document->hub->options.alloc, job, sizeof(*job));
+    weft__document_try_delete(document);
 }
 
 static void job_fail(struct weft_doc_job *job, int err)

@@ -15,6 +15,7 @@ static void stored(struct weft_store_request *request)
         WEFT_LOG(document->hub->options.log, WEFT_LOG_WARN, "doc.snapshot_failed",
                  weft__log_slice("doc", weft__doc_key_name(&document->key)),
                  weft__log_str("error", weft_err_message(request->result)));
+    weft__document_try_delete(document);
 }
 
 /* Writes the value; empty when out of memory. */
@@ -42,6 +43,7 @@ void weft__document_snapshot(struct weft_document *document, uint64_t ops)
 {
     uint64_t since = document->committed_version - document->snapshot_version;
     if (document->snapshot_busy || document->state != WEFT_DOC_STATE_READY || since == 0 ||
+        !weft__list_empty(&document->deleting) ||
         (since < ops && document->snapshot_bytes < WEFT_DOC_SNAPSHOT_BYTES))
         return;
     weft__bytes_init(&document->snapshot_value, document->hub->options.alloc, SIZE_MAX);

@@ -294,6 +294,7 @@ static void appended(struct weft_store_request *request)
     while ((node = weft__list_pop(&blocked)))
         weft__document_request(document, WEFT_CONTAINER_OF(node, struct weft_doc_request, node));
     append_next(document);
+    weft__document_try_delete(document);
 }
 
 /* Writes everything that is not yet on its way to the store into one record. */

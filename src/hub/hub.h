@@ -81,6 +81,7 @@ struct weft_hub_stats {
     uint64_t deliveries; /* operations and presence handed to subscribers */
     uint64_t presence;   /* presence updates that reached the owner */
     uint64_t lagged;     /* subscribers dropped because they lagged */
+    uint64_t deletes;    /* documents deleted for good */
 };
 
 /* A hub. **Errors:** WEFT_ERR_NOMEM. */

@@ -59,6 +59,7 @@ enum weft_doc_request_kind {
     WEFT_DOC_HISTORY,
     WEFT_DOC_PRESENCE,
     WEFT_DOC_CLOSE,
+    WEFT_DOC_DELETE,
 };
 
 struct weft_doc_request {

@@ -4,6 +4,7 @@
  * is parsed here; what is left goes to the document's owner as one request, and its answer comes
  * back to the call (docs/protocol/documents.md).
  */
+#include "hub/listing.h"
 #include "hub/params.h"
 #include "hub/record.h"
 #include "hub/relay.h"
@@ -385,6 +386,20 @@ static void doc_history(struct weft_rpc_call *call, void *ctx)
     request_send(hub, request, call, &params);
 }
 
+/* ---- doc.delete ---- */
+
+static void doc_delete(struct weft_rpc_call *call, void *ctx)
+{
+    struct weft_hub *hub = ctx;
+    struct weft_params params;
+    struct weft_doc_request *request =
+        request_begin(weft__rpc_call_user(call), &params, call, WEFT_DOC_DELETE);
+    if (!request)
+        return;
+    read_epoch(&params, request, WEFT_PARAM_OPTIONAL);
+    request_send(hub, request, call, &params);
+}
+
 int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
 {
     static const struct {
@@ -402,6 +417,8 @@ int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
         {"weft.v1.Documents/History", "doc.history", doc_history, "operations, who and when", 0},
         {"weft.v1.Documents/Presence", "doc.presence", doc_presence, "shows oneself to others",
          WEFT_RPC_METHOD_NO_IDEM},
+        {"weft.v1.Documents/Delete", "doc.delete", doc_delete, "deletes a document for good", 0},
+        {"weft.v1.Documents/List", "doc.list", weft__doc_list, "names of documents", 0},
         {"weft.v1.Documents/Close", "doc.close", doc_close, "ends a subscription",
          WEFT_RPC_METHOD_NO_IDEM},
     };

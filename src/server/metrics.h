@@ -48,6 +48,7 @@
     X(DOC_DELIVERED, "weft_doc_deliveries_total", "counter", "Messages handed to subscribers")     \
     X(DOC_PRESENCE, "weft_doc_presence_total", "counter", "Presence updates received")             \
     X(DOC_LAGGED, "weft_doc_lagged_total", "counter", "Subscribers dropped for lagging")           \
+    X(DOC_DELETES, "weft_doc_deletes_total", "counter", "Documents deleted for good")              \
     X(MESH_SENT, "weft_worker_messages_sent_total", "counter", "Messages to other workers")        \
     X(MESH_RECEIVED, "weft_worker_messages_received_total", "counter",                             \
       "Messages from other workers")                                                               \

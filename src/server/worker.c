@@ -69,6 +69,7 @@ static void publish(struct weft_worker *worker)
     weft__metrics_set(m, WEFT_METRIC_DOC_DELIVERED, hub->deliveries);
     weft__metrics_set(m, WEFT_METRIC_DOC_PRESENCE, hub->presence);
     weft__metrics_set(m, WEFT_METRIC_DOC_LAGGED, hub->lagged);
+    weft__metrics_set(m, WEFT_METRIC_DOC_DELETES, hub->deletes);
     weft__metrics_set(m, WEFT_METRIC_MESH_SENT, mesh->sent);
     weft__metrics_set(m, WEFT_METRIC_MESH_RECEIVED, mesh->received);
     weft__metrics_set(m, WEFT_METRIC_MESH_SPILLED, mesh->spilled);

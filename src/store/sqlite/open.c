@@ -163,7 +163,7 @@ static int set_up(struct weft_sqlite_store *store, struct weft_sqlite_db *db)
                                       "PRAGMA temp_store = MEMORY;"
                                       "PRAGMA cache_size = -8192;"
                                       "PRAGMA wal_autocheckpoint = 0;"
-                                      "PRAGMA secure_delete = FAST;"
+                                      "PRAGMA secure_delete = ON;"
                                       "PRAGMA journal_size_limit = 67108864;");
     if (rc == SQLITE_OK)
         rc = weft__sqlite_db_exec(db, store->options.unsafe_no_sync ? "PRAGMA synchronous = OFF"
