@@ -19,6 +19,20 @@
 /* Four words at once, at any address; two halves where the processor knows only 16 bytes. */
 typedef unsigned long long weft__u64x4 __attribute__((vector_size(32), aligned(1), may_alias));
 
+/* Sixteen bytes, compared all at once: `a == b` has all bits set in the bytes where that is so, and
+ * weft__u8x16_mask takes the highest bit of each byte. */
+#if defined(__SSE2__)
+#define WEFT_HAS_U8X16 1
+typedef unsigned char weft__u8x16 __attribute__((vector_size(16)));
+typedef char weft__i8x16 __attribute__((vector_size(16)));
+static inline unsigned weft__u8x16_mask(weft__u8x16 x)
+{
+    return (unsigned)__builtin_ia32_pmovmskb128((weft__i8x16)x);
+}
+#else
+#define WEFT_HAS_U8X16 0
+#endif
+
 /* Functions that are also compiled for the wider vectors of newer processors, and the question
  * whether this one has them. */
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -11,24 +11,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include <string.h>
 
 enum { WEFT_JSON_SHORT_DIGITS = 18 /* any integer of so many digits fits int64_t */ };
 
-#if defined(__SSE2__)
+#if WEFT_HAS_U8X16
 /* Bit i says of the i-th of the sixteen bytes at |at| that it is a quote, a backslash, a control
  * character or, unless |utf8|, not ASCII. */
 static inline unsigned weft__json_string_stops16(const uint8_t *at, bool utf8)
 {
-    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-    __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-    __m128i backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-    __m128i stops = _mm_or_si128(_mm_or_si128(quote, backslash), control);
-    return (unsigned)_mm_movemask_epi8(utf8 ? stops : _mm_or_si128(stops, v));
+    weft__u8x16 v;
+    memcpy(&v, at, sizeof(v));
+    weft__u8x16 stops = (weft__u8x16)((v == '"') | (v == '\\') | (v < 0x20));
+    return weft__u8x16_mask(utf8 ? stops : stops | v);
 }
 #endif
 
@@ -41,7 +36,7 @@ const uint8_t *weft__json_scan_string_end(const uint8_t *at, const uint8_t *end,
 static WEFT_ALWAYS_INLINE const uint8_t *
 weft__json_scan_string(const uint8_t *begin, const uint8_t *at, const uint8_t *end, bool utf8)
 {
-#if defined(__SSE2__)
+#if WEFT_HAS_U8X16
     unsigned stops = 0;
     for (; end - at >= 16; at += 16) {
         stops = weft__json_string_stops16(at, utf8);
