@@ -205,6 +205,9 @@ const struct config_setting config_settings[] = {
     {NAMES("provide", "rpc.provide", "PROVIDE"), FIELD(rpc.provide), .value = "PREFIX,...",
      .type = CONFIG_LIST,
      .help = "beginnings of names of methods that clients may provide; * for all"},
+    {NAMES("provide-names", "rpc.provide_names", "PROVIDE_NAMES"), FIELD(rpc.provide_names),
+     .value = "N", .type = CONFIG_NUMBER, .fallback = "256", .min = 1, .max = 4096,
+     .help = "names that one client may provide"},
 };
 
 const size_t config_setting_count = WEFT_ARRAY_LEN(config_settings);

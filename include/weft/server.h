@@ -130,6 +130,7 @@ struct weft_server_rpc {
     /* Beginnings of names ("jobs.") of methods that clients may provide to each other, "*" for all;
      * NULL-terminated. NULL: none, with |development| all. */
     const char *const *provide;
+    unsigned provide_names; /* that one client may provide; 256; at most 4,096 */
 };
 
 /* Who somebody is. Zeroed before it is filled in. */

@@ -56,6 +56,8 @@ static void release(struct weft_rpc_call *call)
         weft__rpc_call_close_stream(call);
     if (call->order)
         weft__rpc_order_leave(call);
+    if (call->resolved)
+        weft__rpc_env_release_method(env, call->method);
     call->magic = 0;
     if (env->idle_count == IDLE_CALLS_MAX) {
         weft__mem_free(env->alloc, call, sizeof(*call));

@@ -64,6 +64,7 @@ struct weft_rpc_call {
     bool answered; /* by the handler */
     bool settled;  /* the peer expects no answer: it has one, or never wanted one, or is gone */
     bool canceled;
+    bool resolved;       /* |method| is one of env->resolver, to be given back */
     uint8_t intercepted; /* interceptors that were asked */
     struct weft_rpc_env *env;
     struct weft_rpc_peer *peer; /* NULL when it is gone */

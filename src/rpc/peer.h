@@ -92,8 +92,11 @@ enum { WEFT_RPC_INTERCEPTORS_MAX = 8 };
 /* Methods beside those of the registry, which come and go. */
 struct weft_rpc_resolver {
     /* The method called |name|, which the registry does not have; NULL: there is none. Its index is
-     * UINT32_MAX. **Lifetime:** the environment's. */
+     * UINT32_MAX. **Lifetime:** until |release|, once for each one found. */
     const struct weft_rpc_method *(*find)(void *ctx, struct weft_slice name);
+    /* |method| is not used any more: its call is over, or never was. NULL: nothing is to be done.
+     */
+    void (*release)(void *ctx, const struct weft_rpc_method *method);
     /* Calls |fn| for each method that can be called now; for `rpc.discover`. */
     void (*each)(void *ctx, void (*fn)(const struct weft_rpc_method *method, void *arg), void *arg);
     void *ctx;

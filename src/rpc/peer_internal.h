@@ -82,6 +82,10 @@ void weft__rpc_batch_leave(struct weft_rpc_batch *batch);
 /* A call without content, from the idle ones when there are any; NULL when out of memory. */
 struct weft_rpc_call *weft__rpc_call_new(struct weft_rpc_env *env);
 
+/* Gives back |method|, which env->resolver found (receive.c). */
+void weft__rpc_env_release_method(const struct weft_rpc_env *env,
+                                  const struct weft_rpc_method *method);
+
 /* Runs the handler of |call|, and sees to it that the call is answered or deferred. */
 void weft__rpc_call_run(struct weft_rpc_call *call);
 

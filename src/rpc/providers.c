@@ -34,7 +34,7 @@ void weft__rpc_provided_each(const struct weft_rpc_providers *table,
          node = weft__map_next(&table->names, node)) {
         const struct weft_rpc_provided *name =
             WEFT_CONTAINER_OF(node, struct weft_rpc_provided, node);
-        if (name->offer_count > 0)
+        if (weft__rpc_provided_is_offered(name))
             fn(&name->method, arg);
     }
 }
@@ -43,8 +43,6 @@ static int add_name(struct weft_rpc_providers *table, struct weft_slice text,
                     struct weft_rpc_provided **ret_name)
 {
     WEFT_ASSERT(text.len > 0 && text.len <= WEFT_RPC_METHOD_NAME_MAX);
-    if (table->names.count >= WEFT_RPC_PROVIDED_NAMES_MAX)
-        return WEFT_ERR_LIMIT;
     struct weft_rpc_provided *name = weft__mem_zalloc(table->alloc, sizeof(*name));
     if (!name)
         return WEFT_ERR_NOMEM;
@@ -63,11 +61,48 @@ static int add_name(struct weft_rpc_providers *table, struct weft_slice text,
     return 0;
 }
 
+/* Frees |name| unless somebody offers it or holds it. */
+static void free_unused(struct weft_rpc_providers *table, struct weft_rpc_provided *name)
+{
+    if (name->offer_count > 0 || name->holders > 0)
+        return;
+    weft__map_remove(&table->names, &name->node);
+    weft__mem_free(table->alloc, name, sizeof(*name));
+}
+
+struct weft_rpc_provided *weft__rpc_provided_hold(struct weft_rpc_providers *table,
+                                                  struct weft_slice text, bool expected)
+{
+    struct weft_rpc_provided *name = weft__rpc_provided_find(table, text);
+    if (!expected && !(name && weft__rpc_provided_is_offered(name)))
+        return NULL;
+    if (!name && add_name(table, text, &name))
+        return NULL;
+    ++name->holders;
+    return name;
+}
+
+void weft__rpc_provided_release(struct weft_rpc_providers *table, struct weft_rpc_provided *name)
+{
+    WEFT_ASSERT(name->holders > 0);
+    --name->holders;
+    free_unused(table, name);
+}
+
 /* ---- offers ---- */
 
+/* Goes through the shorter one of both lists: hardly any name has many providers. */
 static struct offer *find_offer(const struct weft_rpc_provider *provider,
                                 const struct weft_rpc_provided *name)
 {
+    if (name->offer_count < provider->offer_count) {
+        WEFT_LIST_EACH (link, &name->offers) {
+            struct offer *offer = WEFT_CONTAINER_OF(link, struct offer, by_name);
+            if (offer->provider == provider)
+                return offer;
+        }
+        return NULL;
+    }
     WEFT_LIST_EACH (link, &provider->offers) {
         struct offer *offer = WEFT_CONTAINER_OF(link, struct offer, by_provider);
         if (offer->name == name)
@@ -78,18 +113,22 @@ static struct offer *find_offer(const struct weft_rpc_provider *provider,
 
 static void drop_offer(struct weft_rpc_providers *table, struct offer *offer)
 {
+    struct weft_rpc_provided *name = offer->name;
     weft__list_remove(&offer->by_name);
     weft__list_remove(&offer->by_provider);
-    --offer->name->offer_count;
     --offer->provider->offer_count;
+    if (--name->offer_count == 0)
+        --table->stats.names;
     weft__mem_free(table->alloc, offer, sizeof(*offer));
+    free_unused(table, name);
 }
 
 static int add_offer(struct weft_rpc_providers *table, struct weft_rpc_provider *provider,
                      struct weft_rpc_provided *name, bool idempotent)
 {
+    bool fresh = name->offer_count == 0;
     if (name->offer_count >= WEFT_RPC_PROVIDERS_MAX ||
-        provider->offer_count >= WEFT_RPC_PROVIDER_OFFERS_MAX)
+        (fresh && table->stats.names >= WEFT_RPC_PROVIDED_NAMES_MAX))
         return WEFT_ERR_LIMIT;
     struct offer *offer = weft__mem_alloc(table->alloc, sizeof(*offer));
     if (!offer)
@@ -99,6 +138,7 @@ static int add_offer(struct weft_rpc_providers *table, struct weft_rpc_provider 
     weft__list_push(&provider->offers, &offer->by_provider);
     ++name->offer_count;
     ++provider->offer_count;
+    table->stats.names += fresh;
     return 0;
 }
 
@@ -111,8 +151,15 @@ int weft__rpc_provider_offer(struct weft_rpc_providers *table, struct weft_rpc_p
         offer->idempotent = idempotent;
         return 0;
     }
+    if (provider->offer_count >= table->offers_max)
+        return WEFT_ERR_DENIED;
     int err = name ? 0 : add_name(table, text, &name);
-    return err ? err : add_offer(table, provider, name, idempotent);
+    if (err)
+        return err;
+    err = add_offer(table, provider, name, idempotent);
+    if (err)
+        free_unused(table, name);
+    return err;
 }
 
 bool weft__rpc_provider_offers(const struct weft_rpc_providers *table,
@@ -249,7 +296,8 @@ bool weft__rpc_attempt_may_fail_over(const struct weft_rpc_attempt *attempt)
 void weft__rpc_providers_init(struct weft_rpc_providers *table, const struct weft_alloc *alloc,
                               struct weft_hash_key hash_key, const struct weft_rpc_method *method)
 {
-    *table = (struct weft_rpc_providers){.alloc = alloc, .method = *method};
+    *table = (struct weft_rpc_providers){
+        .alloc = alloc, .method = *method, .offers_max = WEFT_RPC_PROVIDER_OFFERS};
     weft__map_init(&table->names, alloc, hash_key);
     weft__map_init(&table->providers, alloc, hash_key);
 }
@@ -258,13 +306,7 @@ void weft__rpc_providers_done(struct weft_rpc_providers *table)
 {
     for (struct weft_map_node *node; (node = weft__map_first(&table->providers)) != NULL;)
         weft__rpc_provider_remove(table, WEFT_CONTAINER_OF(node, struct weft_rpc_provider, node));
-    struct weft_map_node *next;
-    for (struct weft_map_node *node = weft__map_first(&table->names); node; node = next) {
-        next = weft__map_next(&table->names, node);
-        weft__map_remove(&table->names, node);
-        weft__mem_free(table->alloc, WEFT_CONTAINER_OF(node, struct weft_rpc_provided, node),
-                       sizeof(struct weft_rpc_provided));
-    }
+    WEFT_ASSERT(table->names.count == 0);
     weft__map_done(&table->providers);
     weft__map_done(&table->names);
 }

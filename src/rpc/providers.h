@@ -7,11 +7,13 @@
  *              └─ offer ──► name        room, the one with the fewest calls; among equals the one
  *   provider ──── offer ──────┘         whose turn is longest ago
  *
- * A call is counted for its provider from pick to done. A name once offered stays known, and its
- * struct where it is, until the end: calls point at it. Names are bounded in number.
+ * A call is counted for its provider from pick to done. A name lives, and its struct stays where it
+ * is, as long as somebody offers it or holds it, as each call of it does. Names that are offered
+ * are bounded in number, others by the calls that hold them.
  *
- * Picking takes time in the number of a name's providers, the rest is constant. **Thread:** one at
- * a time; a name's |method| may be read by any.
+ * Picking takes time in the number of a name's providers, making an offer also in the number of the
+ * provider's own, the rest is constant. **Thread:** one at a time; the |method| and |name| of what
+ * is held may be read by any.
  */
 #ifndef WEFT_RPC_PROVIDERS_H
 #define WEFT_RPC_PROVIDERS_H
@@ -23,18 +25,19 @@
 
 enum {
     WEFT_RPC_PROVIDED_NAMES_MAX = 4096,
-    WEFT_RPC_PROVIDERS_MAX = 1024, /* behind one name */
-    WEFT_RPC_PROVIDER_OFFERS_MAX = 256,
+    WEFT_RPC_PROVIDERS_MAX = 1024,     /* behind one name */
+    WEFT_RPC_PROVIDER_OFFERS = 256,    /* of one provider, unless the table says otherwise */
     WEFT_RPC_PROVIDER_CAPACITY = 1024, /* unless it says otherwise */
     WEFT_RPC_FAILOVERS_MAX = 3,        /* of one call */
 };
 
-/* A name that somebody provides, or did. */
+/* A name that somebody provides or calls. */
 struct weft_rpc_provided {
     struct weft_map_node node;
     struct weft_rpc_method method; /* what calls of it point at */
     struct weft_list offers;       /* whose turn is longest ago first */
     size_t offer_count;
+    size_t holders;
     uint64_t forwarded; /* calls given to a provider, again ones included */
     char name[WEFT_RPC_METHOD_NAME_MAX + 1];
 };
@@ -56,6 +59,7 @@ struct weft_rpc_providers_stats {
     uint64_t lost;      /* calls that failed because theirs was */
     uint64_t busy;      /* calls refused because all had enough */
     uint64_t unserved;  /* calls refused because nobody was there */
+    size_t names;       /* that are offered now */
     size_t providers;   /* now */
     size_t outstanding; /* calls with providers now */
 };
@@ -63,6 +67,7 @@ struct weft_rpc_providers_stats {
 struct weft_rpc_providers {
     const struct weft_alloc *alloc;
     struct weft_rpc_method method; /* as which new names are made: handler, context, flags */
+    size_t offers_max;             /* of one provider */
     struct weft_map names;
     struct weft_map providers;
     struct weft_rpc_providers_stats stats;
@@ -73,7 +78,7 @@ struct weft_rpc_providers {
 void weft__rpc_providers_init(struct weft_rpc_providers *table, const struct weft_alloc *alloc,
                               struct weft_hash_key hash_key, const struct weft_rpc_method *method);
 
-/* Frees everything. */
+/* Frees everything. No name is held any more. */
 void weft__rpc_providers_done(struct weft_rpc_providers *table);
 
 /* A provider without offers; |id| was not used before. **Errors:** WEFT_ERR_NOMEM. */
@@ -92,8 +97,9 @@ void weft__rpc_provider_remove(struct weft_rpc_providers *table,
 void weft__rpc_provider_set_away(struct weft_rpc_provider *provider, bool away);
 
 /* Offers to serve |name|, a valid one; an offer made before is changed. |idempotent|: a call may be
- * given to another provider when this one is lost. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_LIMIT (too
- * many names, providers or offers); nothing was offered then. */
+ * given to another provider when this one is lost. **Errors:** WEFT_ERR_NOMEM, WEFT_ERR_DENIED (it
+ * offers as many as it may), WEFT_ERR_LIMIT (too many names, or providers of this one); nothing was
+ * offered then. */
 WEFT_MUST_USE int weft__rpc_provider_offer(struct weft_rpc_providers *table,
                                            struct weft_rpc_provider *provider,
                                            struct weft_slice name, bool idempotent);
@@ -110,9 +116,23 @@ bool weft__rpc_provider_withdraw(struct weft_rpc_providers *table,
 void weft__rpc_provider_withdraw_all(struct weft_rpc_providers *table,
                                      struct weft_rpc_provider *provider);
 
-/* The name, when it was ever offered, or NULL. **Lifetime:** the table's. */
+/* The name, when somebody offers or holds it, or NULL. */
 struct weft_rpc_provided *weft__rpc_provided_find(const struct weft_rpc_providers *table,
                                                   struct weft_slice name);
+
+/* Whether somebody provides it now. */
+static inline bool weft__rpc_provided_is_offered(const struct weft_rpc_provided *name)
+{
+    return name->offer_count > 0;
+}
+
+/* Holds the name |text|, a valid one, for a call. One that nobody offers is made when it is
+ * |expected|. NULL when there is none, or no memory. */
+struct weft_rpc_provided *weft__rpc_provided_hold(struct weft_rpc_providers *table,
+                                                  struct weft_slice text, bool expected);
+
+/* The call is over: undoes one weft__rpc_provided_hold. */
+void weft__rpc_provided_release(struct weft_rpc_providers *table, struct weft_rpc_provided *name);
 
 /* Calls |fn| for the method of each name that somebody provides now, in no particular order. */
 void weft__rpc_provided_each(const struct weft_rpc_providers *table,

@@ -84,18 +84,30 @@ static void refuse(struct inbound *in, struct weft_slice id, const struct weft_r
     weft__rpc_env_return_out(peer->env, &out);
 }
 
-static const struct weft_rpc_method *find_method(const struct inbound *in,
-                                                 const struct weft_rpc_frame *frame)
+/* |ret_resolved|: it is to be given back (weft__rpc_env_release_method). */
+static const struct weft_rpc_method *
+find_method(const struct inbound *in, const struct weft_rpc_frame *frame, bool *ret_resolved)
 {
     const struct weft_rpc_env *env = in->peer->env;
     const struct weft_rpc_method *method = NULL;
+    *ret_resolved = false;
     if (weft__rpc_name_is_reserved(frame->method))
         method = weft__rpc_builtin_find(frame->method, frame->kind == WEFT_RPC_KIND_NOTIFY);
     if (!method)
         method = weft__rpc_registry_find(env->registry, frame->method);
-    if (!method && env->resolver)
+    if (!method && env->resolver) {
         method = env->resolver->find(env->resolver->ctx, frame->method);
+        *ret_resolved = method != NULL;
+    }
     return method;
+}
+
+void weft__rpc_env_release_method(const struct weft_rpc_env *env,
+                                  const struct weft_rpc_method *method)
+{
+    const struct weft_rpc_resolver *resolver = env->resolver;
+    if (resolver->release)
+        resolver->release(resolver->ctx, method);
 }
 
 /* Items go beside a call alone: a notification has no id that they could name, and the answers to a
@@ -177,18 +189,20 @@ static void count_call(const struct weft_rpc_call *call)
     stats->bytes_in += call->params ? weft__json_raw(call->params).len : 0;
 }
 
-static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
-                       const struct weft_rpc_method *method)
+/* False when out of memory: nothing was started. */
+static bool start_call(struct inbound *in, const struct weft_rpc_frame *frame,
+                       const struct weft_rpc_method *method, bool resolved)
 {
     struct weft_rpc_peer *peer = in->peer;
     struct weft_rpc_call *call = weft__rpc_call_new(peer->env);
     if (!call) {
         weft__rpc_peer_failed(peer, WEFT_ERR_NOMEM);
-        return;
+        return false;
     }
     call->peer = peer;
     call->wire = peer->wire;
     call->method = method;
+    call->resolved = resolved;
     call->id = frame->id;
     call->params = frame->params;
     call->now_ns = in->now_ns;
@@ -205,15 +219,19 @@ static void start_call(struct inbound *in, const struct weft_rpc_frame *frame,
     }
     count_call(call);
     run_in_order(call);
+    return true;
 }
 
 static void receive_request(struct inbound *in, const struct weft_rpc_frame *frame)
 {
-    const struct weft_rpc_method *method = find_method(in, frame);
+    bool resolved;
+    const struct weft_rpc_method *method = find_method(in, frame, &resolved);
     const struct refusal *refusal = judge(in, frame, method);
-    if (!refusal)
-        start_call(in, frame, method);
-    else if (frame->kind == WEFT_RPC_KIND_CALL)
+    if (!refusal && start_call(in, frame, method, resolved))
+        return;
+    if (resolved)
+        weft__rpc_env_release_method(in->peer->env, method);
+    if (refusal && frame->kind == WEFT_RPC_KIND_CALL)
         refuse(in, refusal->hide_id ? (struct weft_slice){NULL, 0} : frame->id.raw,
                &refusal->failure);
 }

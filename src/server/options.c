@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a server is made with: defaults, checks, and the server's own copy. */
+#include "rpc/providers.h"
 #include "rpc/session.h"
 #include "server/server_internal.h"
 
@@ -117,6 +118,9 @@ static void set_rpc(struct weft_server_rpc *own)
     own->in_flight = own->in_flight ? own->in_flight : limits.in_flight;
     own->streams = own->streams ? own->streams : limits.streams;
     own->batch = own->batch ? own->batch : limits.batch;
+    own->provide_names =
+        WEFT_MIN(own->provide_names ? own->provide_names : WEFT_RPC_PROVIDER_OFFERS,
+                 (unsigned)WEFT_RPC_PROVIDED_NAMES_MAX);
 }
 
 static int copy_methods(struct weft_server *server, char *ret_message, size_t message_size)

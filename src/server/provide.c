@@ -45,7 +45,7 @@ static bool is_permitted(const struct weft_provide *provide, struct weft_slice n
     return false;
 }
 
-/* Nobody has provided it yet, but somebody is expected to: whoever calls may come again. */
+/* Nobody may provide it now, but somebody is expected to: whoever calls may come again. */
 static bool is_expected(const struct weft_provide *provide, struct weft_slice name)
 {
     for (const char *const *prefix = provide->prefixes; prefix && *prefix; prefix++)
@@ -60,21 +60,37 @@ static void serve_expected(struct weft_rpc_call *call, void *ctx)
     weft__rpc_call_fail(call,
                         &(struct weft_rpc_failure){.status = WEFT_STATUS_UNAVAILABLE,
                                                    .reason = "weft.provide.nobody",
-                                                   .message = "nobody provides this method yet",
+                                                   .message = "nobody provides this method now",
                                                    .executed = WEFT_RPC_EXECUTED_NO});
 }
 
+/* Stands for a name that is expected when there is no memory for one. */
+static const struct weft_rpc_method expected_method = {
+    .name = "expected", .handler = serve_expected, .index = UINT32_MAX};
+
 static const struct weft_rpc_method *find(void *ctx, struct weft_slice name)
 {
-    static const struct weft_rpc_method expected = {
-        .name = "expected", .handler = serve_expected, .index = UINT32_MAX};
     struct weft_provide *provide = ctx;
+    if (!weft__rpc_name_is_valid(name))
+        return NULL;
+    bool expected = is_expected(provide, name);
     pthread_mutex_lock(&provide->mutex);
-    const struct weft_rpc_provided *provided = weft__rpc_provided_find(&provide->table, name);
+    const struct weft_rpc_provided *provided =
+        weft__rpc_provided_hold(&provide->table, name, expected);
     pthread_mutex_unlock(&provide->mutex);
     if (provided)
         return &provided->method;
-    return is_expected(provide, name) ? &expected : NULL;
+    return expected ? &expected_method : NULL;
+}
+
+static void release(void *ctx, const struct weft_rpc_method *method)
+{
+    struct weft_provide *provide = ctx;
+    if (method == &expected_method)
+        return;
+    pthread_mutex_lock(&provide->mutex);
+    weft__rpc_provided_release(&provide->table, method->ctx);
+    pthread_mutex_unlock(&provide->mutex);
 }
 
 static void each(void *ctx, void (*fn)(const struct weft_rpc_method *method, void *arg), void *arg)
@@ -305,6 +321,19 @@ static bool can_be_called(const struct weft_rpc_peer *peer)
     return peer->wire == &weft__rpc_wire_json || peer->wire == &weft__rpc_wire_binary;
 }
 
+/* Why an offer could not be made. */
+static void refuse_offer(struct weft_rpc_call *call, int err)
+{
+    if (err == WEFT_ERR_NOMEM)
+        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
+    else if (err == WEFT_ERR_DENIED)
+        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.provide.client_limit",
+                             "this client provides as many methods as one may");
+    else
+        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.provide.limit",
+                             "too many methods, or providers of one");
+}
+
 static void serve_provide(struct weft_rpc_call *call, void *ctx)
 {
     struct weft_provide_worker *own = ctx;
@@ -333,10 +362,7 @@ static void serve_provide(struct weft_rpc_call *call, void *ctx)
             link_free(link);
     }
     if (err)
-        weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED,
-                             err == WEFT_ERR_NOMEM ? "weft.memory" : "weft.provide.limit",
-                             err == WEFT_ERR_NOMEM ? "out of memory"
-                                                   : "too many methods or providers");
+        refuse_offer(call, err);
     else
         answer_count(call, count);
 }
@@ -368,12 +394,13 @@ static void serve_unprovide(struct weft_rpc_call *call, void *ctx)
 /* ---- life ---- */
 
 void weft__provide_init(struct weft_provide *provide, const struct weft_alloc *alloc,
-                        struct weft_hash_key hash_key, const char *const *prefixes)
+                        struct weft_hash_key hash_key, const char *const *prefixes, size_t names)
 {
     static const struct weft_rpc_method forwarded = {.handler = weft__forward_call,
                                                      .summary = "provided by a client"};
     pthread_mutex_init(&provide->mutex, NULL);
     weft__rpc_providers_init(&provide->table, alloc, hash_key, &forwarded);
+    provide->table.offers_max = names;
     provide->prefixes = prefixes;
     provide->made = true;
 }
@@ -402,7 +429,8 @@ int weft__provide_worker_init(struct weft_provide_worker *own, struct weft_worke
          .summary = "takes such offers back"},
     };
     own->worker = worker;
-    own->resolver = (struct weft_rpc_resolver){.find = find, .each = each, .ctx = &server->provide};
+    own->resolver = (struct weft_rpc_resolver){
+        .find = find, .release = release, .each = each, .ctx = &server->provide};
     weft__map_init(&own->links, server->alloc, server->hash_key);
     weft__map_init(&own->served, server->alloc, server->hash_key);
     worker->rpc.resolver = &own->resolver;
@@ -422,13 +450,15 @@ void weft__provide_worker_done(struct weft_provide_worker *own)
 
 static void write_names(struct weft_bytes *out, const struct weft_rpc_providers *table)
 {
-    if (table->names.count > 0)
+    if (table->stats.names > 0)
         weft__bytes_append_str(out, "# HELP weft_provide_forwarded_total Calls given to providers\n"
                                     "# TYPE weft_provide_forwarded_total counter\n");
     for (struct weft_map_node *node = weft__map_first(&table->names); node;
          node = weft__map_next(&table->names, node)) {
         const struct weft_rpc_provided *name =
             WEFT_CONTAINER_OF(node, const struct weft_rpc_provided, node);
+        if (!weft__rpc_provided_is_offered(name))
+            continue;
         weft__bytes_append_str(out, "weft_provide_forwarded_total{method=\"");
         weft__bytes_append_str(out, name->name);
         weft__bytes_append_str(out, "\"} ");
@@ -451,6 +481,8 @@ void weft__provide_write(struct weft_bytes *out, struct weft_provide *provide)
                             "Calls refused because all providers had enough", stats.busy);
     weft__metrics_write_one(out, "weft_provide_nobody_total", "counter",
                             "Calls refused because nobody was there", stats.unserved);
+    weft__metrics_write_one(out, "weft_provide_names", "gauge", "Names that are provided",
+                            stats.names);
     weft__metrics_write_one(out, "weft_providers", "gauge", "Peers that provide methods",
                             stats.providers);
     weft__metrics_write_one(out, "weft_provide_in_flight", "gauge", "Calls with providers",

@@ -49,9 +49,10 @@ struct weft_provide_worker {
     struct weft_rpc_resolver resolver;
 };
 
-/* |prefixes|, a NULL-terminated array, outlives it. |alloc| is thread-safe. */
+/* |prefixes|, a NULL-terminated array, outlives it. |names|: so many may one client provide.
+ * |alloc| is thread-safe. */
 void weft__provide_init(struct weft_provide *provide, const struct weft_alloc *alloc,
-                        struct weft_hash_key hash_key, const char *const *prefixes);
+                        struct weft_hash_key hash_key, const char *const *prefixes, size_t names);
 
 /* All workers are gone. All zeroes is allowed. */
 void weft__provide_done(struct weft_provide *provide);

@@ -182,7 +182,7 @@ static int server_init(struct weft_server *server, const struct weft_server_opti
                                &server->options.rpc, server->limits.set.memory);
     if (!err)
         weft__provide_init(&server->provide, server->alloc, server->hash_key,
-                           server->options.rpc.provide);
+                           server->options.rpc.provide, server->options.rpc.provide_names);
     if (!err)
         err = open_store(server, ret_message, message_size);
     if (!err)

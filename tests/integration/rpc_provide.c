@@ -1,65 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Methods that connected peers provide, over real connections to two workers: who gets which call,
  * what travels with it, and what becomes of it when a provider is lost. */
-#include "rpc_support.h"
-
-#include "rpc/providers.h"
+#include "provide_support.h"
 
 #include <unistd.h>
-
-static struct test_in_process *world;
-
-/* ---- providers ---- */
-
-/* A connection to |worker| that has provided |params|. */
-static struct test_ws *provide(unsigned worker, const char *params)
-{
-    struct test_ws *ws = rpc_connect(world->url, worker);
-    (void)test_ws_result(ws, "rpc.provide", params);
-    return ws;
-}
-
-/* The next call that the server makes of |method|. */
-static const struct weft_json *next_call(struct test_ws *ws, const char *method)
-{
-    const struct weft_json *call = test_ws_next(ws);
-    assert_true(weft__json_string_is(weft__json_get(call, "method"), method));
-    assert_true(weft__json_is(weft__json_get(call, "id"), WEFT_JSON_STRING));
-    return call;
-}
-
-/* Answers |call| with |member|, "\"result\":…" or "\"error\":…". */
-static void answer(struct test_ws *ws, const struct weft_json *call, const char *member)
-{
-    struct weft_slice id = weft__json_raw(weft__json_get(call, "id"));
-    char text[512];
-    snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,%s}", (int)id.len,
-             (const char *)id.ptr, member);
-    test_ws_send(ws, text);
-}
-
-static struct test_ws *caller(unsigned worker)
-{
-    return rpc_connect(world->url, worker);
-}
-
-static bool said(const struct weft_json *data, const char *executed)
-{
-    return weft__json_string_is(weft__json_get(data, "executed"), executed);
-}
-
-static uint64_t metric(const char *name)
-{
-    return rpc_metric(world->url, name);
-}
-
-/* Waits until |name| is |want|. */
-static void await_metric(const char *name, uint64_t want)
-{
-    for (int i = 0; i < 10 * RPC_TRIES && metric(name) != want; i++)
-        ;
-    assert_int_equal(metric(name), want);
-}
 
 /* ---- calls ---- */
 
@@ -363,6 +307,11 @@ static void a_call_does_not_fail_over_for_ever(void **state)
 static void without_a_provider_calls_are_unavailable(void **state)
 {
     (void)state;
+    static const char *const prefixes[] = {"app.", NULL};
+    struct weft_server_options options;
+    test_in_process_options(&options);
+    options.rpc.provide = prefixes;
+    struct test_in_process *before = begin_world(&options);
     struct test_ws *worker = provide(0, "{\"methods\":[{\"name\":\"app.left\"},\"app.stays\"]}");
     struct test_ws *ws = caller(1);
     const struct weft_json *result =
@@ -373,38 +322,20 @@ static void without_a_provider_calls_are_unavailable(void **state)
     rpc_send(ws, 1, "app.left", "[]", "");
     const struct weft_json *data = rpc_next_error(ws, 1, "unavailable", "weft.provide.nobody");
     assert_true(said(data, "no"));
-    rpc_send(ws, 2, "app.stays", "[]", "");
+    rpc_send(ws, 2, "app.stays", "[]", "\"idem\":\"stays-1\"");
     const struct weft_json *call = next_call(worker, "app.stays");
     (void)test_ws_result(worker, "rpc.unprovide", NULL);
     answer(worker, call, "\"result\":2"); /* what runs goes on */
     assert_int_equal(rpc_next_number(ws, 2), 2);
     rpc_send(ws, 3, "app.stays", "[]", "");
     (void)rpc_next_error(ws, 3, "unavailable", "weft.provide.nobody");
-    rpc_send(ws, 4, "app.never", "[]", "");
-    (void)rpc_next_error(ws, 4, "unimplemented", NULL);
+    rpc_send(ws, 4, "app.stays", "[]", "\"idem\":\"stays-1\"");
+    assert_int_equal(rpc_next_number(ws, 4), 2); /* its answer is kept */
+    rpc_send(ws, 5, "other.never", "[]", "");
+    (void)rpc_next_error(ws, 5, "unimplemented", NULL);
     test_ws_close(ws);
     test_ws_close(worker);
-}
-
-/* Provides names that are new until there is room for no more; none of them stays. */
-static void use_up_all_names(struct test_ws *ws)
-{
-    enum { IN_A_CALL = 64 };
-    for (int next = 0; next < WEFT_RPC_PROVIDED_NAMES_MAX; next += IN_A_CALL) {
-        char text[IN_A_CALL * 16 + 128];
-        size_t len = (size_t)snprintf(text, sizeof(text),
-                                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.provide\","
-                                      "\"params\":{\"methods\":[\"app.n%d\"",
-                                      next);
-        for (int i = 1; i < IN_A_CALL; i++)
-            len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"app.n%d\"", next + i);
-        snprintf(text + len, sizeof(text) - len, "]}}");
-        test_ws_send(ws, text);
-        bool full = weft__json_get(rpc_next(ws, 1), "error") != NULL;
-        (void)test_ws_result(ws, "rpc.unprovide", NULL);
-        if (full)
-            return;
-    }
+    end_world(before);
 }
 
 /* It has taken all back, and what it offers then is refused: its calls are still its. */
@@ -412,9 +343,9 @@ static void a_refused_offer_does_not_end_what_runs(void **state)
 {
     (void)state;
     struct weft_server_options options;
-    struct test_in_process *before = world;
     test_in_process_options(&options);
-    world = test_in_process_start(&options);
+    options.rpc.provide_names = 1;
+    struct test_in_process *before = begin_world(&options);
     struct test_ws *worker = provide(0, "{\"methods\":[\"app.runs\"]}");
     struct test_ws *ws = caller(1);
     rpc_send(ws, 1, "app.runs", "[]", "");
@@ -422,11 +353,10 @@ static void a_refused_offer_does_not_end_what_runs(void **state)
     rpc_send(ws, 2, "app.runs", "[]", "");
     (void)next_call(worker, "app.runs");
     (void)test_ws_result(worker, "rpc.unprovide", NULL);
-    struct test_ws *greedy = caller(1);
-    use_up_all_names(greedy);
-    assert_string_equal(test_ws_error(worker, "rpc.provide", "{\"methods\":[\"app.more\"]}"),
-                        "resource_exhausted");
-    assert_int_equal(metric("weft_providers"), 2);
+    assert_string_equal(
+        test_ws_error(worker, "rpc.provide", "{\"methods\":[\"app.more\",\"app.most\"]}"),
+        "resource_exhausted");
+    assert_int_equal(metric("weft_providers"), 1);
     assert_int_equal(metric("weft_provide_in_flight"), 2);
     test_ws_send(ws, "{\"jsonrpc\":\"2.0\",\"method\":\"$/cancel\",\"params\":{\"id\":1}}");
     (void)rpc_next_error(ws, 1, "canceled", NULL);
@@ -434,11 +364,9 @@ static void a_refused_offer_does_not_end_what_runs(void **state)
     assert_true(weft__json_string_is(weft__json_get(cancel, "method"), "$/cancel"));
     answer(worker, call, "\"result\":0"); /* harmless */
     await_metric("weft_provide_in_flight", 1);
-    test_ws_close(greedy);
     test_ws_close(ws);
     test_ws_close(worker);
-    test_in_process_free(world);
-    world = before;
+    end_world(before);
 }
 
 /* ---- providers that come back ---- */
@@ -768,21 +696,6 @@ static void a_setting_says_which_names(void **state)
 
 /* ---- load, and the end ---- */
 
-/* Answers all calls that |worker| has, each with its first parameter. Returns how many. */
-static int work(struct test_ws *worker)
-{
-    int count = 0;
-    for (const char *text; (text = test_ws_recv(worker, 20)) != NULL; count++) {
-        const struct weft_json *call = test_ws_parse(worker, text);
-        struct weft_slice value = weft__json_raw(weft__json_at(weft__json_get(call, "params"), 0));
-        char member[64];
-        snprintf(member, sizeof(member), "\"result\":%.*s", (int)value.len,
-                 (const char *)value.ptr);
-        answer(worker, call, member);
-    }
-    return count;
-}
-
 static void under_load_every_call_is_answered_once_though_a_provider_dies(void **state)
 {
     (void)state;
@@ -892,22 +805,6 @@ static void a_server_that_stops_ends_calls_that_are_with_providers(void **state)
     test_ws_close(worker);
     test_in_process_free(world);
     world = before;
-}
-
-static int start(void **state)
-{
-    struct weft_server_options options;
-    (void)state;
-    test_in_process_options(&options);
-    world = test_in_process_start(&options);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    test_in_process_free(world);
-    return 0;
 }
 
 int main(void)

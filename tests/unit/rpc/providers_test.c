@@ -137,25 +137,91 @@ static void who_is_away_gets_nothing(void **state)
     assert_int_equal(next_of("a"), 1);
 }
 
-static void a_name_stays_known_when_all_have_left(void **state)
+static struct weft_rpc_provided *hold(const char *name, bool expected)
+{
+    return weft__rpc_provided_hold(&table, weft__slice_str(name), expected);
+}
+
+static void a_name_lives_as_long_as_it_is_offered_or_held(void **state)
 {
     (void)state;
     struct weft_rpc_provider *one = add(1);
     struct weft_rpc_pick pick;
     offer(one, "jobs.resize");
-    const struct weft_rpc_provided *name = named("jobs.resize");
+    struct weft_rpc_provided *name = hold("jobs.resize", false);
+    assert_ptr_equal(name, named("jobs.resize"));
     assert_string_equal(name->method.name, "jobs.resize");
     assert_ptr_equal(name->method.ctx, name);
     assert_int_equal(name->method.index, UINT32_MAX);
     assert_int_equal(name->method.flags, WEFT_RPC_METHOD_GREETED);
     (void)next_of("jobs.resize");
+    assert_int_equal(table.stats.names, 1);
     weft__rpc_provider_remove(&table, one);
     assert_null(weft__rpc_provider_find(&table, 1));
+    assert_int_equal(table.stats.names, 0);
     assert_ptr_equal(named("jobs.resize"), name);
-    assert_err(weft__rpc_provided_pick(&table, named("jobs.resize"), &pick), WEFT_ERR_NOT_FOUND);
+    assert_err(weft__rpc_provided_pick(&table, name, &pick), WEFT_ERR_NOT_FOUND);
     assert_int_equal(table.stats.outstanding, 0);
     weft__rpc_provider_release(&table, 1); /* of one that left: nothing to count */
     assert_null(weft__rpc_provided_find(&table, WEFT_SLICE_LIT("jobs.resiz")));
+    assert_null(hold("jobs.resize", false)); /* nobody provides it, though a call has it */
+    offer(add(2), "jobs.resize");
+    assert_ptr_equal(named("jobs.resize"), name); /* the call may go there */
+    weft__rpc_provided_release(&table, name);
+    assert_ptr_equal(named("jobs.resize"), name);
+    weft__rpc_provider_remove(&table, weft__rpc_provider_find(&table, 2));
+    assert_int_equal(table.names.count, 0);
+}
+
+static void a_name_that_is_expected_can_be_held_before_anybody_offers_it(void **state)
+{
+    (void)state;
+    struct weft_rpc_pick pick;
+    assert_null(hold("jobs.soon", false));
+    struct weft_rpc_provided *name = hold("jobs.soon", true);
+    assert_ptr_equal(hold("jobs.soon", true), name);
+    assert_int_equal(table.stats.names, 0);
+    assert_err(weft__rpc_provided_pick(&table, name, &pick), WEFT_ERR_NOT_FOUND);
+    offer(add(1), "jobs.soon");
+    assert_int_equal(next_of("jobs.soon"), 1);
+    weft__rpc_provided_release(&table, name);
+    weft__rpc_provided_release(&table, name);
+    assert_int_equal(table.stats.names, 1);
+}
+
+static void names_that_come_and_go_leave_nothing(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 10000 };
+    char name[32];
+    size_t before = 0;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct weft_rpc_provider *provider = add(i + 1);
+        snprintf(name, sizeof(name), "n%u", i);
+        offer(provider, name);
+        if (i % 2)
+            assert_true(weft__rpc_provider_withdraw(&table, provider, weft__slice_str(name)));
+        weft__rpc_provider_remove(&table, provider);
+        assert_int_equal(table.names.count, 0);
+        if (i == ROUNDS / 2)
+            before = mem.live_bytes;
+    }
+    assert_int_equal(mem.live_bytes, before);
+}
+
+static void a_refused_offer_leaves_no_name(void **state)
+{
+    (void)state;
+    table.offers_max = 2;
+    struct weft_rpc_provider *one = add(1);
+    offer(one, "a");
+    offer(one, "b");
+    assert_err(weft__rpc_provider_offer(&table, one, WEFT_SLICE_LIT("c"), false), WEFT_ERR_DENIED);
+    assert_ok(weft__rpc_provider_offer(&table, one, WEFT_SLICE_LIT("b"), true)); /* no new one */
+    assert_int_equal(table.names.count, 2);
+    assert_true(weft__rpc_provider_withdraw(&table, one, WEFT_SLICE_LIT("a")));
+    offer(one, "c");
+    assert_int_equal(table.names.count, 2);
 }
 
 static void an_offer_made_again_is_changed(void **state)
@@ -174,7 +240,6 @@ static void offers_can_be_taken_back(void **state)
 {
     (void)state;
     struct weft_rpc_provider *one = add(1);
-    struct weft_rpc_pick pick;
     offer(one, "a");
     offer(one, "b");
     assert_true(weft__rpc_provider_offers(&table, one, WEFT_SLICE_LIT("a")));
@@ -183,29 +248,47 @@ static void offers_can_be_taken_back(void **state)
     assert_false(weft__rpc_provider_withdraw(&table, one, WEFT_SLICE_LIT("a")));
     assert_false(weft__rpc_provider_withdraw(&table, one, WEFT_SLICE_LIT("never")));
     assert_false(weft__rpc_provider_offers(&table, one, WEFT_SLICE_LIT("a")));
-    assert_err(weft__rpc_provided_pick(&table, named("a"), &pick), WEFT_ERR_NOT_FOUND);
+    assert_null(weft__rpc_provided_find(&table, WEFT_SLICE_LIT("a")));
     assert_int_equal(one->outstanding, 1);
     weft__rpc_provider_withdraw_all(&table, one);
     assert_int_equal(one->offer_count, 0);
 }
 
-static void offers_and_names_are_limited(void **state)
+static void names_are_limited(void **state)
 {
     (void)state;
     struct weft_rpc_provider *provider = NULL;
+    struct weft_rpc_provided *held = hold("held", true); /* not offered, so it does not count */
     char name[32];
     for (unsigned i = 0; i < WEFT_RPC_PROVIDED_NAMES_MAX; i++) {
-        if (i % WEFT_RPC_PROVIDER_OFFERS_MAX == 0)
+        if (i % WEFT_RPC_PROVIDER_OFFERS == 0)
             provider = add(i + 1);
         snprintf(name, sizeof(name), "n%u", i);
         offer(provider, name);
     }
     assert_err(weft__rpc_provider_offer(&table, provider, WEFT_SLICE_LIT("n0"), false),
-               WEFT_ERR_LIMIT);
+               WEFT_ERR_DENIED);
     struct weft_rpc_provider *other = add(1000000);
     assert_err(weft__rpc_provider_offer(&table, other, WEFT_SLICE_LIT("one.more"), false),
                WEFT_ERR_LIMIT);
+    assert_err(weft__rpc_provider_offer(&table, other, WEFT_SLICE_LIT("held"), false),
+               WEFT_ERR_LIMIT);
+    assert_int_equal(table.names.count, WEFT_RPC_PROVIDED_NAMES_MAX + 1);
     offer(other, "n0");
+    weft__rpc_provider_withdraw_all(&table, provider);
+    offer(other, "one.more");
+    weft__rpc_provided_release(&table, held);
+    assert_null(weft__rpc_provided_find(&table, WEFT_SLICE_LIT("held")));
+}
+
+static void providers_of_one_name_are_limited(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < WEFT_RPC_PROVIDERS_MAX; i++)
+        offer(add(i + 1), "a");
+    struct weft_rpc_provider *other = add(1000000);
+    assert_err(weft__rpc_provider_offer(&table, other, WEFT_SLICE_LIT("a"), false), WEFT_ERR_LIMIT);
+    assert_int_equal(other->offer_count, 0);
 }
 
 static void what_may_fail_over(void **state)
@@ -318,6 +401,19 @@ static void random_step(struct test_random *rng)
     }
 }
 
+/* How many names somebody offers. */
+static size_t names_offered(void)
+{
+    size_t count = 0;
+    for (int name = 0; name < NAMES; name++) {
+        bool offered = false;
+        for (int id = 0; id < IDS; id++)
+            offered = offered || (model.exists[id] && model.offers[id][name]);
+        count += offered;
+    }
+    return count;
+}
+
 static void random_steps_agree_with_a_simple_model(void **state)
 {
     (void)state;
@@ -332,6 +428,8 @@ static void random_steps_agree_with_a_simple_model(void **state)
             calls += model.exists[id] ? model.calls[id] : 0;
         }
         assert_int_equal(table.stats.providers, providers);
+        assert_int_equal(table.names.count, names_offered());
+        assert_int_equal(table.stats.names, names_offered());
         assert_int_equal(table.stats.outstanding, calls);
     }
 }
@@ -372,10 +470,14 @@ int main(void)
         WITH_TABLE(capacity_is_not_exceeded),
         WITH_TABLE(what_is_provided_now_can_be_listed),
         WITH_TABLE(who_is_away_gets_nothing),
-        WITH_TABLE(a_name_stays_known_when_all_have_left),
+        WITH_TABLE(a_name_lives_as_long_as_it_is_offered_or_held),
+        WITH_TABLE(a_name_that_is_expected_can_be_held_before_anybody_offers_it),
+        WITH_TABLE(names_that_come_and_go_leave_nothing),
+        WITH_TABLE(a_refused_offer_leaves_no_name),
         WITH_TABLE(an_offer_made_again_is_changed),
         WITH_TABLE(offers_can_be_taken_back),
-        WITH_TABLE(offers_and_names_are_limited),
+        WITH_TABLE(names_are_limited),
+        WITH_TABLE(providers_of_one_name_are_limited),
         cmocka_unit_test(what_may_fail_over),
         WITH_TABLE(random_steps_agree_with_a_simple_model),
         cmocka_unit_test(every_allocation_may_fail),
