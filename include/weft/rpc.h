@@ -135,8 +135,8 @@ WEFT_API void weft_call_on_cancel(struct weft_call *call,
 /* The call lives on after its handler has returned, until weft_call_release. Returns |call|. */
 WEFT_API struct weft_call *weft_call_keep(struct weft_call *call);
 
-/* Gives up what weft_call_keep took. The last one answers `internal` when nobody has answered. NULL
- * is allowed. */
+/* Gives up what weft_call_keep took. The last one answers `internal` when nobody has answered, and
+ * `resource_exhausted` when somebody tried and had no memory. NULL is allowed. */
 WEFT_API void weft_call_release(struct weft_call *call);
 
 /*

@@ -39,8 +39,9 @@ WEFT_API void weft_item_free(struct weft_item *item);
 /*
  * Calls |method| like weft_peer_call, and opens the items beside it; also for a method without any,
  * to be able to cancel it. A timeout of 0 means none: the call lasts until it is answered, canceled
- * or its connection (or session) is over. |*ret_stream| is the caller's to give up with
- * weft_stream_unref. Whatever goes wrong later is told by the answer.
+ * or its connection (or session) is over, or there is no memory for an item (`resource_exhausted`).
+ * |*ret_stream| is the caller's to give up with weft_stream_unref. Whatever goes wrong later is
+ * told by the answer.
  * **Errors:** as weft_peer_call.
  */
 WEFT_API WEFT_MUST_USE int weft_peer_open(struct weft_peer *peer, const char *method,

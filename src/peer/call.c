@@ -37,6 +37,7 @@ struct weft_call {
     atomic_uint users; /* who may answer */
     atomic_int state;  /* enum call_state */
     atomic_bool unwanted;
+    atomic_bool starved;   /* there was no memory for an answer that was given */
     pthread_mutex_t mutex; /* of |cancel| and |cancel_ctx| */
     void (*cancel)(struct weft_call *call, void *ctx);
     void *cancel_ctx;
@@ -49,7 +50,8 @@ struct weft_call {
     /* Whoever has set ANSWERED, then the loop's thread. */
     struct weft_task answer_task;
     struct weft_bytes result;
-    struct weft_kept_failure *failure; /* NULL: |result| */
+    const struct weft_rpc_failure *failure; /* constant, or |kept|'s; NULL: |result| */
+    struct weft_kept_failure *kept;
 
     struct weft_pool_job job;
 };
@@ -57,8 +59,16 @@ struct weft_call {
 static const struct weft_rpc_failure no_answer = {.status = WEFT_STATUS_INTERNAL,
                                                   .message = "the method gave no answer"};
 
-static const struct weft_rpc_failure no_memory = {
-    .status = WEFT_STATUS_RESOURCE_EXHAUSTED, .message = "out of memory", .reason = "weft.memory"};
+static const struct weft_rpc_failure no_memory = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                                                  .message = "out of memory",
+                                                  .reason = "weft.memory",
+                                                  .executed = WEFT_RPC_EXECUTED_NO};
+
+/* The handler has run, or runs. */
+static const struct weft_rpc_failure no_memory_left = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                                                       .message = "out of memory",
+                                                       .reason = "weft.memory",
+                                                       .executed = WEFT_RPC_EXECUTED_UNKNOWN};
 
 static const struct weft_rpc_failure pool_full = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
                                                   .message = "too many calls wait for a thread",
@@ -78,7 +88,7 @@ static void unref(struct weft_call *call)
         weft__stream_let_go(call->stream);
     weft_peer_unref(call->peer);
     weft__rpc_principal_unref(call->principal);
-    weft__kept_failure_free(alloc, call->failure);
+    weft__kept_failure_free(alloc, call->kept);
     weft__bytes_done(&call->result);
     weft__arena_done(&call->arena);
     pthread_mutex_destroy(&call->mutex);
@@ -140,6 +150,7 @@ static struct weft_call *call_new(const struct weft_served_method *served,
     atomic_init(&call->users, 1);
     atomic_init(&call->state, CALL_OPEN);
     atomic_init(&call->unwanted, false);
+    atomic_init(&call->starved, false);
     pthread_mutex_init(&call->mutex, NULL);
     weft__arena_init(&call->arena, alloc, ARENA_MAX);
     weft__bytes_init(&call->result, alloc, SIZE_MAX);
@@ -187,7 +198,7 @@ static void hand_over(struct weft_call *call)
         return;
     struct weft_rpc_call *rpc = leave_rpc(call);
     if (call->failure)
-        weft__rpc_call_fail(rpc, &call->failure->failure);
+        weft__rpc_call_fail(rpc, call->failure);
     else
         weft__rpc_call_result(rpc, weft__bytes_slice(&call->result));
     unref(call);
@@ -222,23 +233,21 @@ static bool goes_straight(struct weft_call *call)
            (!call->stream || weft__stream_is_drained(call->stream));
 }
 
-/* Answers with |failure| on whatever thread; somebody's to take first. Without memory for a copy
- * the call stays open until its deadline, or the end of its connection. */
-static int answer_failure(struct weft_call *call, const struct weft_rpc_failure *failure)
+/* Why an answer came too late. */
+static int too_late(const struct weft_call *call)
+{
+    return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
+}
+
+/* Answers with |failure|, a constant, on whatever thread; somebody's to take first. Needs no
+ * memory. */
+static int answer_constant(struct weft_call *call, const struct weft_rpc_failure *failure)
 {
     bool straight = goes_straight(call);
-    struct weft_kept_failure *kept = NULL;
+    if (!take(call, CALL_ANSWERED))
+        return too_late(call);
     if (!straight) {
-        kept = weft__kept_failure_new(weft__domain_alloc(call->domain), failure);
-        if (!kept)
-            return WEFT_ERR_NOMEM;
-    }
-    if (!take(call, CALL_ANSWERED)) {
-        weft__kept_failure_free(weft__domain_alloc(call->domain), kept);
-        return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
-    }
-    if (!straight) {
-        call->failure = kept;
+        call->failure = failure;
         post_kept(call);
         return 0;
     }
@@ -249,6 +258,24 @@ static int answer_failure(struct weft_call *call, const struct weft_rpc_failure 
     return 0;
 }
 
+/* The same with any |failure|; the call stays open without memory for a copy. */
+static int answer_failure(struct weft_call *call, const struct weft_rpc_failure *failure)
+{
+    if (goes_straight(call))
+        return answer_constant(call, failure); /* which does not keep it */
+    struct weft_kept_failure *kept =
+        weft__kept_failure_new(weft__domain_alloc(call->domain), failure);
+    if (!kept)
+        return WEFT_ERR_NOMEM;
+    if (!take(call, CALL_ANSWERED)) {
+        weft__kept_failure_free(weft__domain_alloc(call->domain), kept);
+        return too_late(call);
+    }
+    call->kept = kept;
+    call->failure = &kept->failure;
+    post_kept(call);
+    return 0;
+}
 static int answer_result(struct weft_call *call, struct weft_slice result)
 {
     bool straight = goes_straight(call);
@@ -261,7 +288,7 @@ static int answer_result(struct weft_call *call, struct weft_slice result)
     }
     if (!take(call, CALL_ANSWERED)) {
         weft__bytes_done(&copy);
-        return atomic_load(&call->state) == CALL_OVER ? WEFT_ERR_CLOSED : WEFT_ERR_STATE;
+        return too_late(call);
     }
     if (!straight) {
         call->result = copy;
@@ -282,6 +309,14 @@ static int check_json(const struct weft_alloc *alloc, struct weft_slice text)
     weft__arena_init(&arena, alloc, SIZE_MAX);
     int err = weft__json_parse(text, &arena, NULL, NULL, &value);
     weft__arena_done(&arena);
+    return !err || err == WEFT_ERR_NOMEM ? err : WEFT_ERR_JSON;
+}
+
+/* Notes that memory was missing, for when nobody answers in another way. Returns |err|. */
+static int note_memory(struct weft_call *call, int err)
+{
+    if (err == WEFT_ERR_NOMEM)
+        atomic_store(&call->starved, true);
     return err;
 }
 
@@ -289,9 +324,7 @@ int weft_call_finish(struct weft_call *call, const char *result)
 {
     struct weft_slice text = weft__slice_str(result ? result : "null");
     int err = check_json(weft__domain_alloc(call->domain), text);
-    if (err)
-        return err == WEFT_ERR_NOMEM ? err : WEFT_ERR_JSON;
-    return answer_result(call, text);
+    return note_memory(call, err ? err : answer_result(call, text));
 }
 
 int weft_call_fail(struct weft_call *call, const struct weft_failure *failure)
@@ -300,8 +333,8 @@ int weft_call_fail(struct weft_call *call, const struct weft_failure *failure)
     struct weft_rpc_violation rules[WEFT_FAILURE_VIOLATIONS_MAX];
     int err = weft__failure_read(failure, rules, &own);
     if (!err && own.details.len)
-        err = check_json(weft__domain_alloc(call->domain), own.details) ? WEFT_ERR_JSON : 0;
-    return err ? err : answer_failure(call, &own);
+        err = check_json(weft__domain_alloc(call->domain), own.details);
+    return note_memory(call, err ? err : answer_failure(call, &own));
 }
 
 struct weft_call *weft_call_keep(struct weft_call *call)
@@ -316,7 +349,7 @@ void weft_call_release(struct weft_call *call)
     if (!call)
         return;
     if (atomic_fetch_sub_explicit(&call->users, 1, memory_order_acq_rel) == 1)
-        (void)answer_failure(call, &no_answer);
+        (void)answer_constant(call, atomic_load(&call->starved) ? &no_memory_left : &no_answer);
     unref(call);
 }
 
@@ -390,11 +423,11 @@ static void items_left(void *owner)
 
 static void no_memory_for_item(void *owner)
 {
-    (void)answer_failure(owner, &no_memory);
+    (void)answer_constant(owner, &no_memory_left);
 }
 
 static const struct weft_stream_carrier carrier = {
-    .send = carry, .consumed = grant, .drained = items_left, .give_up = no_memory_for_item};
+    .send = carry, .consumed = grant, .drained = items_left, .no_memory = no_memory_for_item};
 
 static void on_item(struct weft_rpc_call *rpc, const struct weft_json *value, void *ctx)
 {
@@ -426,13 +459,13 @@ static void open_stream(struct weft_call *call)
 
 /* ---- running ---- */
 
-/* On the loop: the handler has returned, and somebody may answer later. */
-static void keep_open(struct weft_call *call)
+/* On the loop: somebody may answer later. |ran|: the handler has returned already. */
+static void keep_open(struct weft_call *call, bool ran)
 {
     if (!call->rpc || !weft__rpc_call_defer(call->rpc, on_cancel, call))
         return;
     (void)take(call, CALL_OVER);
-    weft__rpc_call_fail(leave_rpc(call), &no_memory);
+    weft__rpc_call_fail(leave_rpc(call), ran ? &no_memory_left : &no_memory);
     unref(call);
 }
 
@@ -448,7 +481,7 @@ static void submit(struct weft_call *call)
 {
     weft__pool_job_init(&call->job, NULL, run_blocking, NULL);
     if (weft__pool_submit(weft__domain_pool(call->domain), &call->job)) {
-        (void)answer_failure(call, &pool_full);
+        (void)answer_constant(call, &pool_full);
         weft_call_release(call);
     }
 }
@@ -459,7 +492,7 @@ static void run(struct weft_call *call)
     call->method->handler(call, call->method->ctx);
     weft_call_release(call);
     if (!call->stream)
-        keep_open(call);
+        keep_open(call, true);
     unref(call);
 }
 
@@ -473,7 +506,7 @@ void weft__call_serve(struct weft_rpc_call *rpc, void *ctx)
     }
     bool blocking = served->method->flags & WEFT_METHOD_BLOCKING;
     if (blocking || call->stream)
-        keep_open(call);
+        keep_open(call, false);
     if (call->rpc && call->stream)
         open_stream(call);
     if (!call->rpc)

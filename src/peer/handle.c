@@ -29,7 +29,8 @@ struct request {
     struct weft_stream *stream; /* NULL: without items */
     uint64_t number;            /* of the call, once it has begun */
     bool is_notification;
-    int err; /* why it could not be sent when it was tried first */
+    bool starved; /* it was given up for want of memory for an item */
+    int err;      /* why it could not be sent when it was tried first */
     size_t size;
     char texts[];
 };
@@ -174,7 +175,15 @@ static void request_free(struct request *request)
 
 static void request_answered(void *ctx, const struct weft_rpc_answer *from)
 {
+    const struct weft_rpc_answer no_memory = {
+        .error = {.status = WEFT_STATUS_RESOURCE_EXHAUSTED,
+                  .number = weft_status_jsonrpc(WEFT_STATUS_RESOURCE_EXHAUSTED),
+                  .message = WEFT_SLICE_LIT("out of memory for an item"),
+                  .reason = WEFT_SLICE_LIT("weft.client.memory"),
+                  .executed = WEFT_RPC_EXECUTED_UNKNOWN}};
     struct request *request = ctx;
+    if (request->starved && from->error.status == WEFT_STATUS_CANCELED)
+        from = &no_memory;
     if (request->stream)
         weft__stream_answered(request->stream, from);
     if (request->answer) {
@@ -216,8 +225,18 @@ static void cancel(void *owner)
         weft__rpc_peer_cancel(request->peer->rpc, request->number);
 }
 
-static const struct weft_stream_carrier carrier = {
-    .send = carry, .consumed = grant, .drained = items_left, .give_up = cancel, .is_caller = true};
+static void no_memory_for_item(void *owner)
+{
+    ((struct request *)owner)->starved = true;
+    cancel(owner);
+}
+
+static const struct weft_stream_carrier carrier = {.send = carry,
+                                                   .consumed = grant,
+                                                   .drained = items_left,
+                                                   .give_up = cancel,
+                                                   .no_memory = no_memory_for_item,
+                                                   .is_caller = true};
 
 static void on_item(void *ctx, uint64_t number, const struct weft_json *value)
 {
@@ -281,6 +300,9 @@ static void fail(struct request *request, int err)
     if (err == WEFT_ERR_CLOSED)
         answer = weft__answer_local(WEFT_STATUS_UNAVAILABLE, "weft.peer.gone",
                                     "the connection is closed");
+    else if (err == WEFT_ERR_NOMEM)
+        answer = weft__answer_local(WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.client.memory",
+                                    "out of memory for the call");
     else if (err == WEFT_ERR_STATE)
         answer = weft__answer_local(WEFT_STATUS_FAILED_PRECONDITION, "weft.rpc.not_greeted",
                                     "the client did not greet, so it cannot be called");

@@ -52,6 +52,7 @@ struct weft_stream {
     bool no_more_in; /* no item will be pushed */
     bool sealed;     /* no item will be sent, by our own decision */
     bool over;       /* nor taken by the other side */
+    bool lost;       /* there was no memory for an item: none behind it may be taken for it */
     bool given_up;
     bool discards; /* what comes is dropped */
     bool tells;    /* |ready| is called at the next pump whatever happened */
@@ -263,15 +264,19 @@ void weft__stream_push(struct weft_stream *stream, struct weft_slice value)
     weft__stream_hold(stream);
     struct item *item = item_new(weft__domain_alloc(stream->domain), value);
     pthread_mutex_lock(&stream->mutex);
+    bool ignored = stream->over || stream->lost; /* what still comes is nobody's */
     bool discards = stream->discards;
     bool first = stream->in.items == 0;
-    if (item && !discards) {
+    stream->lost = stream->lost || !item;
+    if (item && !discards && !ignored) {
         queue_put(&stream->in, item);
         pthread_cond_broadcast(&stream->changed);
     }
     pthread_mutex_unlock(&stream->mutex);
-    if (!item) {
-        stream->carrier->give_up(stream->owner);
+    if (ignored) {
+        weft_item_free(item ? &item->item : NULL);
+    } else if (!item) {
+        stream->carrier->no_memory(stream->owner);
     } else if (discards) {
         weft_item_free(&item->item);
         stream->carrier->consumed(stream->owner, 1, value.len);

@@ -28,8 +28,10 @@ struct weft_stream_carrier {
     void (*consumed)(void *owner, uint64_t items, uint64_t bytes);
     /* Everything has left, and this side has ended. May detach. */
     void (*drained)(void *owner);
-    /* The application gives up, or there is no memory for an item. May detach. */
+    /* The application gives up; callers alone. May detach. */
     void (*give_up)(void *owner);
+    /* There is no memory for an item, which is lost, so the call has to end. May detach. */
+    void (*no_memory)(void *owner);
     bool is_caller;
 };
 

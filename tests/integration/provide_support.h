@@ -28,7 +28,7 @@ static inline const struct weft_json *next_call(struct test_ws *ws, const char *
 static inline void answer(struct test_ws *ws, const struct weft_json *call, const char *member)
 {
     struct weft_slice id = weft__json_raw(weft__json_get(call, "id"));
-    char text[512];
+    char text[800];
     snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,%s}", (int)id.len,
              (const char *)id.ptr, member);
     test_ws_send(ws, text);

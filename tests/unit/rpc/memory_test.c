@@ -55,6 +55,40 @@ static int call_twice(struct world *world, int *answers, int *calls)
     return world->failed;
 }
 
+/* Calls with items: one ends by its answer, one is canceled, one by the end of the connection. */
+static int call_with_items(struct world *world, int *answers, int *calls)
+{
+    static const struct weft_rpc_outgoing_ops ops = {.item = NULL};
+    uint64_t numbers[3] = {0};
+    char text[128];
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(numbers); ++i) {
+        const struct weft_rpc_call_options call = {.method = WEFT_SLICE_LIT("x"),
+                                                   .params = WEFT_SLICE_LIT("[1]"),
+                                                   .answer = count_answer,
+                                                   .ctx = answers,
+                                                   .stream = &ops,
+                                                   .sends = true,
+                                                   .window_items = 100};
+        int err = weft__rpc_peer_call(&world->peer, &call, world->now_ns, &numbers[i]);
+        if (err)
+            return err;
+        ++*calls;
+        int sent = weft__rpc_peer_send(&world->peer, numbers[i], WEFT_SLICE_LIT("{\"a\":1}"));
+        assert_true(sent == 0 || world->failed);
+    }
+    snprintf(
+        text, sizeof(text),
+        "{\"jsonrpc\":\"2.0\",\"method\":\"$/item\",\"params\":{\"id\":\"$s%llu\",\"value\":[1]}}",
+        (unsigned long long)numbers[0]);
+    int err = world_receive(world, text);
+    snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":\"$s%llu\",\"result\":null}",
+             (unsigned long long)numbers[0]);
+    err = err ? err : world_receive(world, text);
+    weft__rpc_peer_end(&world->peer, numbers[1]);
+    weft__rpc_peer_cancel(&world->peer, numbers[1]);
+    return err ? err : world->failed;
+}
+
 static int live(const struct weft_alloc *alloc, void *ctx)
 {
     struct world world;
@@ -65,6 +99,8 @@ static int live(const struct weft_alloc *alloc, void *ctx)
         err = tell_story(&world);
     if (!err)
         err = call_twice(&world, &answers, &calls);
+    if (!err)
+        err = call_with_items(&world, &answers, &calls);
     world_done(&world);
     assert_int_equal(answers, calls);
     return err;

@@ -436,20 +436,55 @@ static void random_steps_agree_with_a_simple_model(void **state)
 
 /* ---- memory ---- */
 
+/* What is counted agrees with what there is. */
+static void check_table(const struct weft_rpc_providers *own, struct weft_rpc_provided *const *held)
+{
+    size_t names = 0, offers = 0, of_providers = 0;
+    for (struct weft_map_node *node = weft__map_first(&own->names); node;
+         node = weft__map_next(&own->names, node)) {
+        const struct weft_rpc_provided *name =
+            WEFT_CONTAINER_OF(node, const struct weft_rpc_provided, node);
+        assert_true(name->offer_count > 0 || name == held[0] || name == held[1]);
+        names += name->offer_count > 0;
+        offers += name->offer_count;
+    }
+    for (struct weft_map_node *node = weft__map_first(&own->providers); node;
+         node = weft__map_next(&own->providers, node))
+        of_providers += WEFT_CONTAINER_OF(node, const struct weft_rpc_provider, node)->offer_count;
+    assert_int_equal(own->stats.names, names);
+    assert_int_equal(own->stats.providers, own->providers.count);
+    assert_int_equal(of_providers, offers);
+}
+
 static int use_table(const struct weft_alloc *alloc, void *ctx)
 {
+    static const char *const names[] = {"a", "b", "c.d"};
     struct weft_rpc_providers own;
+    struct weft_rpc_provided *held[2] = {NULL};
     int err = 0;
     (void)ctx;
     weft__rpc_providers_init(&own, alloc, hash_key, &like);
-    for (uint64_t id = 1; id <= 3 && !err; id++) {
+    held[0] = weft__rpc_provided_hold(&own, WEFT_SLICE_LIT("b"), true);
+    for (uint64_t id = 1; id <= 3; id++) {
         struct weft_rpc_provider *provider = NULL;
-        err = weft__rpc_provider_add(&own, id, 0, &provider);
-        if (!err)
-            err = weft__rpc_provider_offer(&own, provider, WEFT_SLICE_LIT("a"), false);
-        if (!err)
-            err = weft__rpc_provider_offer(&own, provider, WEFT_SLICE_LIT("b"), true);
+        int failed = weft__rpc_provider_add(&own, id, 0, &provider);
+        for (size_t i = 0; i < WEFT_ARRAY_LEN(names) && provider; i++) {
+            int refused = weft__rpc_provider_offer(&own, provider, weft__slice_str(names[i]), true);
+            failed = failed ? failed : refused;
+            assert_int_equal(weft__rpc_provider_offers(&own, provider, weft__slice_str(names[i])),
+                             !refused);
+            check_table(&own, held);
+        }
+        err = err ? err : failed;
     }
+    held[1] = weft__rpc_provided_hold(&own, WEFT_SLICE_LIT("a"), false);
+    weft__rpc_provider_remove(&own, weft__rpc_provider_find(&own, 1));
+    check_table(&own, held);
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(held); i++)
+        if (held[i])
+            weft__rpc_provided_release(&own, held[i]);
+    held[0] = held[1] = NULL;
+    check_table(&own, held);
     weft__rpc_providers_done(&own);
     return err;
 }
