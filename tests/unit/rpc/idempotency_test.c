@@ -14,7 +14,7 @@ static const int us = 0; /* who runs calls */
 static const int others = 0;
 
 /* What an entry takes for a key of one byte, method "m" and principal "p". */
-enum { ENTRY = sizeof(struct weft_rpc_idem_entry) + 5 };
+enum { ENTRY = sizeof(struct weft_rpc_idem_entry) + 6 };
 
 static void start(struct weft_rpc_idem_limits limits)
 {
@@ -516,7 +516,7 @@ static void step_begin(struct test_random *rng)
     int owner = (int)test_random_below(rng, OWNERS);
     char key[16];
     snprintf(key, sizeof(key), "k%d", k);
-    size_t size = sizeof(struct weft_rpc_idem_entry) + 2 + strlen(principals[p]) + 1 + strlen(key);
+    size_t size = sizeof(struct weft_rpc_idem_entry) + 3 + strlen(principals[p]) + 1 + strlen(key);
     struct model_entry before = model.entries[p][k];
     enum weft_rpc_idem_verdict want = model_begin(p, k, params, owner, size);
     struct weft_rpc_idem_found found;
