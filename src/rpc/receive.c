@@ -156,14 +156,17 @@ static void out_of_memory(struct weft_rpc_call *call)
     weft__rpc_call_error(call, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory", "out of memory");
 }
 
-/* Runs |call| now or, when it has an ordering key, in its turn. */
+/* Runs |call| now or, when it has an ordering key, in its turn. The methods of the protocol wait
+ * for nobody: a token is judged while its message is received. */
 static void run_in_order(struct weft_rpc_call *call)
 {
     bool streams = call->method->flags & WEFT_RPC_METHOD_STREAMS;
+    bool ordered = call->meta.order.len && !streams &&
+                   !weft__rpc_name_is_protocol(weft__slice_str(call->method->name));
     enum weft_rpc_turn turn = WEFT_RPC_TURN_NOW;
     if (streams && weft__rpc_call_make_stream(call))
         turn = WEFT_RPC_TURN_NEVER;
-    else if (call->meta.order.len && !streams)
+    else if (ordered)
         turn = weft__rpc_order_enter(call);
     if (turn == WEFT_RPC_TURN_NOW)
         weft__rpc_call_run(call);

@@ -229,6 +229,24 @@ static void who_guesses_tokens_is_sent_away(void **state)
     assert_string_equal(world.peer.violation, "too many tokens refused");
 }
 
+/* A key puts calls behind one another, and a call that waited runs outside of any message. */
+static void tokens_are_judged_at_once_whatever_their_ordering_key(void **state)
+{
+    static const char token[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"$/auth.refresh\","
+                                "\"meta\":{\"order\":\"k\"},\"params\":{\"token\":\"!x\"}}";
+    (void)state;
+    assert_ok(world_receive(&world, HELLO(",\"token\":\"ann\"")));
+    weft__bytes_clear(&world.sent);
+    assert_exchange(&world,
+                    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.hold\","
+                    "\"meta\":{\"order\":\"k\"}}",
+                    "");
+    for (int i = 1; i < WEFT_RPC_AUTH_REFUSED_MAX; i++)
+        assert_exchange(&world, token, REFUSED("2"));
+    assert_err(world_receive(&world, token), WEFT_ERR_PROTOCOL);
+    assert_string_equal(world.peer.violation, "too many tokens refused");
+}
+
 static void judge_that_cannot_tell_is_no_refusal(void **state)
 {
     (void)state;
@@ -333,6 +351,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(connection_stays_with_its_principal, setup, teardown),
         cmocka_unit_test_setup_teardown(who_guesses_tokens_is_sent_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(tokens_are_judged_at_once_whatever_their_ordering_key,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(judge_that_cannot_tell_is_no_refusal, setup, teardown),
         cmocka_unit_test_setup_teardown(token_that_is_too_long_is_refused_unseen, setup, teardown),
         cmocka_unit_test_setup_teardown(without_an_authenticator_tokens_mean_nothing, setup,
