@@ -13,6 +13,7 @@ struct weft_rpc_auth {
     struct weft_timer timer;
     bool warned;
     bool expired;
+    bool assumed; /* came without a token, and was not made use of */
 };
 
 static const struct weft_rpc_failure not_signed_in = {.status = WEFT_STATUS_UNAUTHENTICATED,
@@ -57,13 +58,16 @@ int weft__rpc_auth_judge(struct weft_rpc_env *env, struct weft_slice token,
     return err;
 }
 
-const struct weft_rpc_failure *weft__rpc_auth_objection(const struct weft_rpc_peer *peer)
+const struct weft_rpc_failure *weft__rpc_auth_objection(struct weft_rpc_peer *peer)
 {
     if (!peer->env->authenticator || !peer->is_server)
         return NULL;
     if (!peer->auth)
         return &not_signed_in;
-    return peer->auth->expired ? &no_longer : NULL;
+    if (peer->auth->expired)
+        return &no_longer;
+    peer->auth->assumed = false;
+    return NULL;
 }
 
 static bool before_call(struct weft_rpc_call *call, void *ctx)
@@ -173,8 +177,15 @@ int weft__rpc_peer_identify(struct weft_rpc_peer *peer, struct weft_rpc_principa
         if (peer->events->identified)
             peer->events->identified(peer->events_ctx);
     }
+    auth->assumed = false;
     set_end(auth, expires_ns);
     return 0;
+}
+
+void weft__rpc_peer_assume(struct weft_rpc_peer *peer)
+{
+    WEFT_ASSERT(peer->auth);
+    peer->auth->assumed = true;
 }
 
 void weft__rpc_peer_forget(struct weft_rpc_peer *peer)
@@ -231,7 +242,8 @@ static const struct weft_rpc_failure *
 take_grant(struct weft_rpc_peer *peer, const struct weft_rpc_grant *grant, uint64_t now_ns)
 {
     const struct weft_rpc_failure *failure = NULL;
-    if (peer->auth && !weft__rpc_principal_equal(peer->auth->principal, grant->principal))
+    if (peer->auth && !peer->auth->assumed &&
+        !weft__rpc_principal_equal(peer->auth->principal, grant->principal))
         failure = &somebody_else;
     else if (weft__rpc_peer_identify(peer, grant->principal,
                                      weft__rpc_auth_end_ns(now_ns, grant->expires_in_ms)))

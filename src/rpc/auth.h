@@ -12,7 +12,7 @@
  * and may call anything. With one, a peer without an identity, or whose identity is over, gets
  * `unauthenticated` for every method but those of the protocol. Somebody stays the same somebody: a
  * token of another principal is refused, so that what runs, waits or is subscribed to never changes
- * hands.
+ * hands. A guest who has not done anything yet is nobody in particular, and may sign in.
  *
  * Tokens are passed on and forgotten: nothing here keeps or prints one. **Thread:** that of the
  * environment.
@@ -67,6 +67,10 @@ WEFT_MUST_USE int weft__rpc_auth_judge(struct weft_rpc_env *env, struct weft_sli
 WEFT_MUST_USE int weft__rpc_peer_identify(struct weft_rpc_peer *peer,
                                           struct weft_rpc_principal *principal,
                                           uint64_t expires_ns);
+
+/* Nobody presented a token for the identity that |peer| has just got: until it is made use of, a
+ * token may still say who it is. */
+void weft__rpc_peer_assume(struct weft_rpc_peer *peer);
 
 /* Takes the identity away: nobody has signed in. */
 void weft__rpc_peer_forget(struct weft_rpc_peer *peer);

@@ -173,8 +173,9 @@ void weft__rpc_greeting_answered(struct weft_rpc_peer *peer, const struct weft_j
 
 /* ---- signing in (auth.c) ---- */
 
-/* Why |peer| may not call; NULL when it may. **Lifetime:** static. */
-const struct weft_rpc_failure *weft__rpc_auth_objection(const struct weft_rpc_peer *peer);
+/* Why |peer| may not call; NULL when it may, and from then on it stays who it is.
+ * **Lifetime:** static. */
+const struct weft_rpc_failure *weft__rpc_auth_objection(struct weft_rpc_peer *peer);
 
 /* |peer|, while it receives, presents |token|. NULL when it is known now who it is, or why not. */
 const struct weft_rpc_failure *weft__rpc_auth_present(struct weft_rpc_peer *peer,

@@ -122,9 +122,9 @@ static const struct refusal *judge_stream(const struct inbound *in,
     return in->peer->streams >= in->peer->env->limits.streams ? &refuse_streams : NULL;
 }
 
-/* Why |frame|, a call or notification of |method|, may not start; NULL when it may. */
-static const struct refusal *judge(const struct inbound *in, const struct weft_rpc_frame *frame,
-                                   const struct weft_rpc_method *method)
+/* Why |frame| can be no call, whatever it calls; NULL when it can. */
+static const struct refusal *judge_frame(const struct inbound *in,
+                                         const struct weft_rpc_frame *frame)
 {
     const struct weft_rpc_peer *peer = in->peer;
     if (peer->is_server && frame->id.key.len && peer->wire->is_server_id(frame->id.key))
@@ -132,8 +132,14 @@ static const struct refusal *judge(const struct inbound *in, const struct weft_r
     if (frame->id.key.len && weft__map_get(&peer->incoming, frame->id.key))
         return &refuse_live_id;
     /* PROTOCOL §9: `$/` methods are not allowed in a batch. */
-    if (in->batch && weft__rpc_name_is_protocol(frame->method))
-        return &refuse_batched;
+    return in->batch && weft__rpc_name_is_protocol(frame->method) ? &refuse_batched : NULL;
+}
+
+/* Why |frame|, a call or notification of |method|, may not start; NULL when it may. */
+static const struct refusal *judge(const struct inbound *in, const struct weft_rpc_frame *frame,
+                                   const struct weft_rpc_method *method)
+{
+    const struct weft_rpc_peer *peer = in->peer;
     if (!method)
         return &refuse_method;
     if ((method->flags & (WEFT_RPC_METHOD_GREETED | WEFT_RPC_METHOD_STREAMS)) && !peer->greeted)
@@ -229,14 +235,20 @@ static void receive_request(struct inbound *in, const struct weft_rpc_frame *fra
 {
     bool resolved;
     const struct weft_rpc_method *method = find_method(in, frame, &resolved);
-    const struct refusal *refusal = judge(in, frame, method);
-    if (!refusal && start_call(in, frame, method, resolved))
+    const struct refusal *refusal = judge_frame(in, frame);
+    bool protocol = method && weft__rpc_name_is_protocol(frame->method);
+    /* Which methods there are is not for strangers to know. */
+    const struct weft_rpc_failure *objection =
+        refusal || protocol ? NULL : weft__rpc_auth_objection(in->peer);
+    if (!refusal && !objection)
+        refusal = judge(in, frame, method);
+    if (!refusal && !objection && start_call(in, frame, method, resolved))
         return;
     if (resolved)
         weft__rpc_env_release_method(in->peer->env, method);
-    if (refusal && frame->kind == WEFT_RPC_KIND_CALL)
-        refuse(in, refusal->hide_id ? (struct weft_slice){NULL, 0} : frame->id.raw,
-               &refusal->failure);
+    if ((refusal || objection) && frame->kind == WEFT_RPC_KIND_CALL)
+        refuse(in, refusal && refusal->hide_id ? (struct weft_slice){NULL, 0} : frame->id.raw,
+               refusal ? &refusal->failure : objection);
 }
 
 /* ---- frames about calls that run ---- */

@@ -168,6 +168,7 @@ static void on_open(struct weft_transport *transport)
 /* The session asked for is another worker's, which gets the greeting and all that follows. */
 static void serve_elsewhere(struct weft_conn *conn, struct weft_slice greeting)
 {
+    weft__identity_note(&conn->outlet, &conn->outlet.session->session.peer);
     weft__sessions_lost(&conn->outlet, WEFT_WS_CLOSE_NORMAL);
     if (weft__link_open(conn, (unsigned)conn->outlet.elsewhere, greeting))
         weft__transport_abort(&conn->transport, WEFT_ERR_NOMEM);

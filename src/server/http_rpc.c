@@ -52,6 +52,8 @@ static const struct refusal refuse_origin =
     REFUSAL(403, WEFT_STATUS_PERMISSION_DENIED, "weft.http.origin", "this origin may not call");
 static const struct refusal refuse_token =
     REFUSAL(401, WEFT_STATUS_UNAUTHENTICATED, "weft.auth.refused", "this token is not accepted");
+static const struct refusal refuse_stranger =
+    REFUSAL(401, WEFT_STATUS_UNAUTHENTICATED, "weft.auth.required", "sign in first");
 static const struct refusal refuse_type =
     REFUSAL(415, WEFT_STATUS_INVALID_ARGUMENT, "weft.http.media_type",
             "the body has to be application/json, in UTF-8, without a Content-Encoding");
@@ -359,15 +361,18 @@ static const struct refusal *judge(struct weft_conn *conn, const struct weft_htt
     return &refuse_memory;
 }
 
-/* Why somebody with this token, or without any, is not served; NULL when that is for the method to
- * say. */
-static const struct refusal *judge_token(struct weft_conn *conn, const struct weft_http1_head *head)
+/* Why somebody with this token, or without any, is not served on |way|; NULL when that is for what
+ * the body has to say. */
+static const struct refusal *judge_token(struct weft_conn *conn, const struct weft_http1_head *head,
+                                         enum http_way way)
 {
     switch (weft__identity_of_request(conn, head)) {
     case WEFT_IDENTITY_REFUSED:
         return &refuse_token;
     case WEFT_IDENTITY_UNABLE:
         return &refuse_unable;
+    case WEFT_IDENTITY_MISSING:
+        return way == HTTP_PLAIN || way == HTTP_STREAM ? &refuse_stranger : NULL;
     default:
         return NULL;
     }
@@ -470,7 +475,7 @@ static void route_call(struct weft_conn *conn, const struct weft_http1_head *hea
 {
     const struct refusal *refusal = judge(conn, head);
     if (!refusal)
-        refusal = judge_token(conn, head);
+        refusal = judge_token(conn, head, way);
     struct weft_http_calls *calls = refusal ? NULL : calls_of(conn);
     const char *why = NULL;
     if (calls)
@@ -496,7 +501,7 @@ static void route_tunnel(struct weft_conn *conn, const struct weft_http1_head *h
 {
     const struct refusal *refusal = judge(conn, head);
     if (!refusal)
-        refusal = judge_token(conn, head);
+        refusal = judge_token(conn, head, HTTP_TUNNEL);
     if (refusal) {
         refuse(conn, refusal);
     } else if (weft__http1_find(head, "Last-Event-ID")) {

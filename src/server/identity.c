@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-/* The token of the header Authorization, empty when there is none. False when there are several
- * headers, of which nobody knows which is meant. */
+/* The token of the header Authorization, empty when there is none. False when the header should
+ * have one and has not, and when there are several, of which nobody knows which is meant. */
 static bool bearer_token(const struct weft_http1_head *head, struct weft_slice *ret_token)
 {
-    static const struct weft_slice scheme = {(const uint8_t *)"Bearer ", 7};
+    static const struct weft_slice scheme = {(const uint8_t *)"Bearer", 6};
     const struct weft_http1_header *header = weft__http1_find(head, "Authorization");
     *ret_token = weft__slice(NULL, 0);
     if (!header)
@@ -19,7 +19,8 @@ static bool bearer_token(const struct weft_http1_head *head, struct weft_slice *
         return false;
     struct weft_slice value = header->value;
     if (value.len < scheme.len ||
-        !weft__http1_equal_nocase(weft__slice(value.ptr, scheme.len), scheme))
+        !weft__http1_equal_nocase(weft__slice(value.ptr, scheme.len), scheme) ||
+        (value.len > scheme.len && value.ptr[scheme.len] != ' '))
         return true; /* credentials of another kind are for somebody between */
     value = weft__slice(value.ptr + scheme.len, value.len - scheme.len);
     while (value.len && value.ptr[0] == ' ')
@@ -36,9 +37,10 @@ static int read_identity(const struct weft_server *server, const struct weft_ide
     size_t tenant = strnlen(identity->tenant, sizeof(identity->tenant));
     ret_grant->expires_in_ms =
         identity->expires_in_ms ? identity->expires_in_ms : WEFT_RPC_AUTH_NEVER;
-    int err = weft__rpc_principal_new(
-        &server->connection_memory.alloc, weft__slice(identity->tenant, tenant),
-        weft__slice(identity->subject, subject), &ret_grant->principal);
+    /* Calls of it that the application holds may outlive the server. */
+    int err =
+        weft__rpc_principal_new(server->base, weft__slice(identity->tenant, tenant),
+                                weft__slice(identity->subject, subject), &ret_grant->principal);
     if (err && err != WEFT_ERR_NOMEM) {
         WEFT_LOG(&server->log, WEFT_LOG_ERROR, "auth.unfit",
                  weft__log_str("error", weft_err_message(err)));
@@ -87,6 +89,7 @@ enum weft_identity_verdict weft__identity_of_request(struct weft_conn *conn,
     if (err)
         return WEFT_IDENTITY_UNABLE;
     conn->outlet.principal = grant.principal;
+    conn->outlet.assumed = token.len == 0;
     conn->outlet.expires_ns =
         weft__rpc_auth_end_ns(weft__loop_now_ns(worker->loop), grant.expires_in_ms);
     return WEFT_IDENTITY_FINE;
@@ -94,10 +97,26 @@ enum weft_identity_verdict weft__identity_of_request(struct weft_conn *conn,
 
 int weft__identity_give(const struct weft_outlet *outlet, struct weft_rpc_peer *peer)
 {
-    if (outlet->principal)
-        return weft__rpc_peer_identify(peer, outlet->principal, outlet->expires_ns);
-    weft__rpc_peer_forget(peer);
-    return 0;
+    if (!outlet->principal) {
+        weft__rpc_peer_forget(peer);
+        return 0;
+    }
+    int err = weft__rpc_peer_identify(peer, outlet->principal, outlet->expires_ns);
+    if (!err && outlet->assumed)
+        weft__rpc_peer_assume(peer);
+    return err;
+}
+
+void weft__identity_note(struct weft_outlet *outlet, const struct weft_rpc_peer *peer)
+{
+    struct weft_rpc_principal *principal = weft__rpc_peer_principal(peer);
+    if (!principal)
+        return;
+    weft__rpc_principal_ref(principal);
+    weft__identity_drop(outlet);
+    outlet->principal = principal;
+    outlet->expires_ns = weft__rpc_peer_expires_ns(peer);
+    outlet->assumed = false;
 }
 
 void weft__identity_of_member(struct weft_hub_member *member,

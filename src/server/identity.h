@@ -37,6 +37,10 @@ enum weft_identity_verdict weft__identity_of_request(struct weft_conn *conn,
 /* |peer| has the identity noted in |outlet|, or none. **Errors:** WEFT_ERR_NOMEM. */
 WEFT_MUST_USE int weft__identity_give(const struct weft_outlet *outlet, struct weft_rpc_peer *peer);
 
+/* Notes in |outlet| who |peer|, which it belongs to, is by now: a token may have come since the
+ * connection was asked for. */
+void weft__identity_note(struct weft_outlet *outlet, const struct weft_rpc_peer *peer);
+
 /* |member| of the hub acts for |principal|. */
 void weft__identity_of_member(struct weft_hub_member *member,
                               const struct weft_rpc_principal *principal);

@@ -333,6 +333,7 @@ int weft__link_open(struct weft_conn *conn, unsigned to, struct weft_slice greet
                              .variant = conn->outlet.variant,
                              .principal = weft__rpc_principal_ref(conn->outlet.principal),
                              .expires_ns = conn->outlet.expires_ns,
+                             .assumed = conn->outlet.assumed,
                              .elsewhere = -1};
     worker->near_links++;
     conn->link = link;

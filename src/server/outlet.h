@@ -43,6 +43,7 @@ struct weft_outlet {
     enum weft_topic_variant variant;      /* frames that it can send */
     struct weft_rpc_principal *principal; /* who asked for the connection, one reference; or NULL */
     uint64_t expires_ns;                  /* of |principal| */
+    bool assumed;                         /* |principal| is whom one without a token is let in as */
     int elsewhere; /* the worker that has the session which was asked for; -1: this one */
 };
 

@@ -51,9 +51,18 @@ static void serve_count(struct weft_call *call, void *ctx)
     assert_ok(weft_call_finish(call, text));
 }
 
+static _Atomic(struct weft_call *) kept;
+
+static void serve_keep(struct weft_call *call, void *ctx)
+{
+    (void)ctx;
+    atomic_store(&kept, weft_call_keep(call));
+}
+
 static int setup(void **state)
 {
     static const struct weft_method methods[] = {
+        {.name = "test.keep", .handler = serve_keep},
         {.name = "test.who", .handler = serve_who},
         {.name = "test.who_blocking", .handler = serve_who, .flags = WEFT_METHOD_BLOCKING},
         {.name = "test.count", .handler = serve_count},
@@ -187,7 +196,9 @@ static void each_request_of_a_connection_is_somebodys_own(void **state)
         test_http_post(http, "/rpc/test.who", header, "[]");
         assert_int_equal(test_http_answer(http), 200);
         assert_string_equal(test_http_body(http), want);
-        test_http_post(http, "/rpc/test.who", "", "[]");
+        /* No body: with one that is not read the connection would end. */
+        assert_true(
+            test_http_print(http, "GET /sse/demo.tick HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         assert_int_equal(test_http_answer(http), 401);
     }
     test_http_close(http);
@@ -247,6 +258,61 @@ static void guests_are_let_in_where_that_is_wanted(void **state)
     /* A connection stays with its principal, also with a guest. */
     expect_reason(hello(ws, "ann@acme", ""), "weft.auth.principal");
     test_ws_close(ws);
+}
+
+static void guest_who_has_done_nothing_may_sign_in(void **state)
+{
+    (void)state;
+    atomic_store(&guests, true);
+    /* A browser cannot set a header: its greeting is the first that tells. */
+    struct test_ws *ws = sign_in("ann@other");
+    expect_text(test_ws_result(ws, "test.who", "[]"), "ann@other");
+    struct test_ws *neighbour = sign_in("guest@acme");
+    (void)test_ws_result(ws, "doc.open", "{\"doc\":\"mine\",\"create\":true,\"client\":\"a\"}");
+    assert_string_equal(test_ws_error(neighbour, "doc.open", "{\"doc\":\"mine\",\"client\":\"b\"}"),
+                        "not_found");
+    test_ws_close(neighbour);
+    test_ws_close(ws);
+
+    ws = test_ws_connect(world->url, NULL);
+    (void)test_ws_result(ws, "$/auth.refresh", "{\"token\":\"bob@acme\"}");
+    expect_reason(test_ws_call(ws, "$/auth.refresh", "{\"token\":\"ann@acme\"}"),
+                  "weft.auth.principal");
+    expect_text(test_ws_result(ws, "test.who", "[]"), "bob@acme");
+    test_ws_close(ws);
+
+    /* Whoever greeted as a guest is one. */
+    ws = test_ws_connect(world->url, NULL);
+    (void)test_ws_result(ws, "$/hello", "{\"v\":[1,1]}");
+    expect_reason(test_ws_call(ws, "$/auth.refresh", "{\"token\":\"ann@acme\"}"),
+                  "weft.auth.principal");
+    test_ws_close(ws);
+}
+
+static void strangers_do_not_learn_which_methods_there_are(void **state)
+{
+    (void)state;
+    expect_post("/rpc/test.nothing", "", 401, "weft.auth.required");
+    expect_post("/sse/test.nothing", "", 401, "weft.auth.required");
+    expect_post("/sse/demo.tick", "", 401, "weft.auth.required");
+    struct test_ws *ws = test_ws_connect(world->url, NULL);
+    expect_reason(test_ws_call(ws, "test.nothing", "[]"), "weft.auth.required");
+    expect_reason(test_ws_call(ws, "demo.tick", "[]"), "weft.auth.required");
+    expect_reason(test_ws_call(ws, "rpc.provide", "[]"), "weft.auth.required");
+    expect_reason(test_ws_call(ws, "$/nothing", "[]"), "weft.auth.required");
+    test_ws_close(ws);
+}
+
+static void header_without_its_token_is_no_guest(void **state)
+{
+    (void)state;
+    atomic_store(&guests, true);
+    expect_post("/rpc/test.who", "", 200, "guest@acme");
+    expect_post("/rpc/test.who", "Authorization: Basic YTpi\r\n", 200, "guest@acme");
+    expect_post("/rpc/test.who", "Authorization: Bearers ann@acme\r\n", 200, "guest@acme");
+    expect_post("/rpc/test.who", "Authorization: Bearer\r\n", 401, "weft.auth.refused");
+    expect_post("/rpc/test.who", "Authorization: Bearer \r\n", 401, "weft.auth.refused");
+    assert_int_equal(test_ws_try(world->url, "Authorization: Bearer\r\n"), 401);
 }
 
 static void who_guesses_tokens_is_sent_away(void **state)
@@ -349,6 +415,30 @@ static void session_is_its_principals_alone(void **state)
     }
 }
 
+static void session_is_resumed_after_signing_in_by_refresh(void **state)
+{
+    bool resumed = false;
+    (void)state;
+    for (int i = 0; i < 8; i++) { /* so that some are on the other worker */
+        char resume[300];
+        struct test_ws *ws = test_ws_connect(world->url, "weft.v1.json");
+        const struct weft_json *welcome = weft__json_get(hello(ws, "ann@acme", ""), "result");
+        struct weft_slice token = weft__json_string(weft__json_get(welcome, "resume_token"));
+        snprintf(resume, sizeof(resume),
+                 "{\"v\":[1,1],\"features\":[\"resume\"],"
+                 "\"resume\":{\"token\":\"%.*s\",\"seen\":0}}",
+                 (int)token.len, (const char *)token.ptr);
+        test_ws_cut(ws);
+        ws = test_ws_connect(world->url, "weft.v1.json");
+        (void)test_ws_result(ws, "$/auth.refresh", "{\"token\":\"ann@acme:60000\"}");
+        welcome = test_ws_result(ws, "$/hello", resume);
+        assert_true(weft__json_bool(weft__json_get(welcome, "resumed"), &resumed) && resumed);
+        assert_non_null(weft__json_get(weft__json_get(welcome, "auth"), "expires_in_ms"));
+        expect_text(test_ws_result(ws, "test.who", "[]"), "ann@acme");
+        test_ws_close(ws);
+    }
+}
+
 static void oldest_session_goes_when_too_many_of_a_principal_wait(void **state)
 {
     enum { MANY = 5 };
@@ -417,6 +507,22 @@ static void idempotency_keys_are_their_principals_own(void **state)
     }
 }
 
+static void subject_of_a_call_outlives_the_server(void **state)
+{
+    struct weft_call *call;
+    struct test_ws *ws = sign_in("ann@acme");
+    atomic_store(&kept, NULL);
+    test_ws_send(ws, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"test.keep\"}");
+    while (!(call = atomic_load(&kept)))
+        (void)test_ws_result(ws, "test.who", "[]");
+    test_ws_cut(ws);
+    test_in_process_free(world);
+    assert_string_equal(weft_call_subject(call), "ann");
+    assert_string_equal(weft_call_tenant(call), "acme");
+    weft_call_release(call);
+    assert_int_equal(setup(state), 0); /* for the teardown */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +534,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(upgrade_may_carry_the_token, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_calls_before_signing_in, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_are_let_in_where_that_is_wanted, setup, teardown),
+        cmocka_unit_test_setup_teardown(guest_who_has_done_nothing_may_sign_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(strangers_do_not_learn_which_methods_there_are, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(header_without_its_token_is_no_guest, setup, teardown),
+        cmocka_unit_test_setup_teardown(subject_of_a_call_outlives_the_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(session_is_resumed_after_signing_in_by_refresh, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(who_guesses_tokens_is_sent_away, setup, teardown),
         cmocka_unit_test_setup_teardown(refreshed_token_keeps_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(expiry_ends_the_connection_and_not_the_session, setup,
