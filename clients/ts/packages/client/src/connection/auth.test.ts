@@ -75,6 +75,29 @@ test("a token that is about to end is renewed on the connection", async () => {
   w.client.close();
 });
 
+test("a guest has no token to renew", async () => {
+  const w = world(undefined);
+  w.network.link.open();
+  welcome(w.network.link);
+  w.network.link.say({ method: "$/auth.expiring", params: { in_ms: 60_000 } });
+  await settle();
+  assert.equal(w.network.link.last("$/auth.refresh"), undefined);
+  w.client.close();
+});
+
+test("what fails after the token was got is not the token's fault", async () => {
+  const broken = (): never => {
+    throw new Error("no such transport");
+  };
+  const start = (token: () => string | Promise<string>): WeftClient =>
+    new WeftClient({ url: "", transport: broken, clock: new FakeClock(), random: () => 0, token });
+  assert.throws(() => start(() => "t"), /^Error: no such transport/);
+  const client = start(() => Promise.resolve("t"));
+  await settle();
+  assert.equal(client.status.kind === "waiting" && client.status.error.message, "no such transport");
+  client.close();
+});
+
 test("a refused token ends a client that was never connected", () => {
   const w = world(() => "wrong");
   w.network.link.open();

@@ -204,7 +204,7 @@ export class Connection implements ClientConnection {
     } else if (message.method === "$/auth.expiring") {
       // A refusal, or no token: the connection ends, and the next greeting has another one.
       this.#credentials.get(
-        (token) => this.control(newCall(helloId, "$/auth.refresh", { token })),
+        (token) => token !== undefined && this.control(newCall(helloId, "$/auth.refresh", { token })),
         () => {},
       );
     } else if (message.method !== "$/pong") {

@@ -25,7 +25,8 @@ export class Credentials {
 
   /**
    * Gets a token, at once if it can.
-   * @param use called with it; undefined when there is no source
+   * @param use called with it; undefined when there is no source. What it throws is thrown here or, when the
+   * token came later, goes to `fail`.
    * @param fail called when the source throws or rejects
    */
   get(use: (token: string | undefined) => void, fail: (error: WeftError) => void): void {
@@ -35,13 +36,16 @@ export class Credentials {
       const cause = WeftError.from(thrown);
       if (current()) fail(new WeftError("unavailable", `no token: ${cause.message}`, { cause: thrown }));
     };
+    let token: string | Promise<string> | undefined;
     try {
-      const token = typeof this.#source === "function" ? this.#source() : this.#source;
-      if (token === undefined || typeof token === "string") use(token);
-      else void Promise.resolve(token).then((value) => current() && use(value)).catch(refused);
+      token = typeof this.#source === "function" ? this.#source() : this.#source;
     } catch (thrown) {
       refused(thrown);
+      return;
     }
+    if (token === undefined || typeof token === "string") return use(token);
+    const later = Promise.resolve(token).then((value) => current() && use(value), refused);
+    later.catch((thrown: unknown) => current() && fail(WeftError.from(thrown)));
   }
 
   /** Nobody waits for a token any more. */
