@@ -2,6 +2,7 @@
 /* Digests of tokens, sorted; a table is replaced as a whole. */
 #include "token_file.h"
 
+#include "base/utf8.h"
 #include "io/crypto.h"
 
 #include <errno.h>
@@ -78,11 +79,15 @@ static bool read_digest(const char *word, uint8_t ret_digest[WEFT_SHA256_SIZE])
     return word[2 * (size_t)WEFT_SHA256_SIZE] == '\0';
 }
 
+/* What the server would refuse of a principal is a mistake here. */
 static bool copy_name(const char *word, char *ret_name, size_t size)
 {
     size_t len = strlen(word);
-    if (len == 0 || len >= size)
+    if (len == 0 || len >= size || !weft__utf8_valid((const uint8_t *)word, len))
         return false;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)word[i] < 0x20 || word[i] == 0x7f)
+            return false;
     memcpy(ret_name, word, len + 1);
     return true;
 }
@@ -111,7 +116,7 @@ static const char *read_entry(char *line, struct entry *ret_entry)
         return "a line begins with 64 hexadecimal digits, the SHA-256 of a token";
     word = strtok_r(NULL, blanks, &rest);
     if (!word || !copy_name(word, ret_entry->subject, sizeof(ret_entry->subject)))
-        return "behind the digest stands who it is, in at most 255 bytes";
+        return "behind the digest stands who it is, in at most 255 bytes of UTF-8";
     while ((word = strtok_r(NULL, blanks, &rest))) {
         bool fine = false;
         if (strncmp(word, "tenant=", 7) == 0)

@@ -99,6 +99,9 @@ static void mistakes_are_named_with_their_line(void **state)
     expect_wrong("# x\n" TEST "0 ann\n", ":2: a line begins with");
     expect_wrong(TEST "\n", ":1: behind the digest stands who it is");
     expect_wrong(long_name, ":1: behind the digest stands who it is");
+    expect_wrong(TEST " a\x01n\n", ":1: behind the digest stands who it is");
+    expect_wrong(TEST " \xff\n", ":1: behind the digest stands who it is");
+    expect_wrong(TEST " ann tenant=a\x7f\n", ":1: only tenant=");
     expect_wrong(TEST " ann lifetime=0\n", ":1: only tenant=");
     expect_wrong(TEST " ann lifetime=-1\n", ":1: only tenant=");
     expect_wrong(TEST " ann lifetime=1s\n", ":1: only tenant=");
