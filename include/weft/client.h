@@ -159,7 +159,8 @@ WEFT_API WEFT_MUST_USE int weft_client_connect(const struct weft_client_options 
  * Ends what is under way (calls end `unavailable`, their callbacks are called), closes the
  * connection with 1000, waits for the thread, and frees the client and its documents. No callback
  * comes afterwards. NULL is allowed. **Thread:** any but in a callback; no other thread may use the
- * client any more. Blocks, at most about a second.
+ * client any more, but for methods that run on its pool: it waits until they have returned. Blocks,
+ * at most about a second beside that.
  */
 WEFT_API void weft_client_close(struct weft_client *client);
 
@@ -167,7 +168,8 @@ WEFT_API void weft_client_close(struct weft_client *client);
  * From now on |token| says who we are; NULL: nothing does. The connection there is gets it at once
  * (`$/auth.refresh`), later ones greet with it. It has to be for the same principal: a server does
  * not let a connection change hands. Copied. **Errors:** WEFT_ERR_USAGE (longer than 8,192 bytes),
- * WEFT_ERR_UTF8, WEFT_ERR_NOMEM; nothing changed then. **Thread:** any, also in a callback.
+ * WEFT_ERR_UTF8, WEFT_ERR_CLOSED (the client is being closed), WEFT_ERR_NOMEM; nothing changed
+ * then. **Thread:** any, also in a callback.
  */
 WEFT_API WEFT_MUST_USE int weft_client_set_token(struct weft_client *client, const char *token);
 

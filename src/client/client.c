@@ -329,6 +329,9 @@ void weft_client_close(struct weft_client *client)
     WEFT_ASSERT(!weft__client_on_loop(client));
     weft__loop_post(client->loop, &client->close_task);
     pthread_join(client->thread, NULL);
+    /* Methods on it may use the client to their end. */
+    weft__pool_free(client->pool);
+    client->pool = NULL;
     while (!weft__list_empty(&client->docs)) {
         struct weft_client_doc *doc =
             WEFT_CONTAINER_OF(client->docs.next, struct weft_client_doc, link);

@@ -464,8 +464,9 @@ void weft_client_doc_close(struct weft_client_doc *doc)
     struct doc_close closing = {.doc = doc};
     weft__wait_init(&closing.wait);
     weft__task_init(&closing.task, close_run);
-    weft__loop_post(doc->client->loop, &closing.task);
-    weft__wait_for(&closing.wait);
+    /* When the loop has ended, weft_client_close frees the document. */
+    if (weft__domain_post(doc->client->domain, &closing.task))
+        weft__wait_for(&closing.wait);
     weft__wait_done(&closing.wait);
 }
 

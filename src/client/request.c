@@ -105,8 +105,7 @@ int weft__client_request_start(struct weft_client_request *request)
     if (request->text.len + ENVELOPE_MAX > atomic_load(&client->server_limit))
         return WEFT_ERR_TOO_BIG;
     weft__task_init(&request->task, request_run);
-    weft__loop_post(client->loop, &request->task);
-    return 0;
+    return weft__domain_post(client->domain, &request->task) ? 0 : WEFT_ERR_CLOSED;
 }
 
 /* Whether |params| may stand in a call: absent, a JSON array or an object. */

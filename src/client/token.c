@@ -95,18 +95,23 @@ static int refresh(struct weft_client *client)
     return err;
 }
 
+static void renewal_free(struct renewal *renewal)
+{
+    size_t size = sizeof(*renewal) + renewal->len + 1;
+    explicit_bzero(renewal->text, renewal->len);
+    weft__mem_free(renewal->client->alloc, renewal, size);
+}
+
 static void renew(struct weft_task *task)
 {
     struct renewal *renewal = WEFT_CONTAINER_OF(task, struct renewal, task);
     struct weft_client *client = renewal->client;
-    size_t size = sizeof(*renewal) + renewal->len + 1;
     int err = weft__client_token_set(client, renewal->none ? NULL : renewal->text);
     if (!err && client->state == WEFT_CLIENT_OPEN && client->token)
         err = refresh(client);
     if (err)
         weft__client_fail(client, "out of memory"); /* the next greeting has the token */
-    explicit_bzero(renewal->text, renewal->len);
-    weft__mem_free(client->alloc, renewal, size);
+    renewal_free(renewal);
 }
 
 int weft_client_set_token(struct weft_client *client, const char *token)
@@ -123,6 +128,8 @@ int weft_client_set_token(struct weft_client *client, const char *token)
     renewal->none = !token;
     weft__mem_copy(renewal->text, token, len);
     weft__task_init(&renewal->task, renew);
-    weft__loop_post(client->loop, &renewal->task);
-    return 0;
+    if (weft__domain_post(client->domain, &renewal->task))
+        return 0;
+    renewal_free(renewal);
+    return WEFT_ERR_CLOSED;
 }

@@ -119,7 +119,7 @@ static const struct weft_json *script_recv(struct script *script)
 }
 
 /* The next message, which must be a call or notification of |method|. */
-static const struct weft_json *script_expect(struct script *script, const char *method)
+static inline const struct weft_json *script_expect(struct script *script, const char *method)
 {
     const struct weft_json *message = script_recv(script);
     SCRIPT_CHECK(message);
@@ -247,23 +247,23 @@ struct event_log {
     char text[2048];
 };
 
-static void log_init(struct event_log *log)
+static inline void log_init(struct event_log *log)
 {
     pthread_mutex_init(&log->mutex, NULL);
     pthread_cond_init(&log->cond, NULL);
     log->text[0] = '\0';
 }
 
-static void log_done(struct event_log *log)
+static inline void log_done(struct event_log *log)
 {
     pthread_cond_destroy(&log->cond);
     pthread_mutex_destroy(&log->mutex);
 }
 
-static void log_add(struct event_log *log, const char *fmt, ...)
+static inline void log_add(struct event_log *log, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void log_add(struct event_log *log, const char *fmt, ...)
+static inline void log_add(struct event_log *log, const char *fmt, ...)
 {
     va_list list;
     va_start(list, fmt);
@@ -276,7 +276,7 @@ static void log_add(struct event_log *log, const char *fmt, ...)
 }
 
 /* Waits at most 10 s until the log is |want|. */
-static void log_wait(struct event_log *log, const char *want)
+static inline void log_wait(struct event_log *log, const char *want)
 {
     struct timespec end;
     clock_gettime(CLOCK_REALTIME, &end);
