@@ -24,7 +24,8 @@ struct weft_call {
     struct weft_peer *peer;
     struct weft_rpc_principal *principal; /* NULL: nobody signs in */
     struct weft_stream *stream;           /* NULL: the method has no items */
-    char *params;                         /* in |texts|, as the two behind it */
+    const char *name;                     /* of the method; in |texts|, as the three behind it */
+    char *params;
     size_t params_len;
     const char *idem;
     const char *traceparent;
@@ -106,15 +107,17 @@ static char *put_text(char **at, struct weft_slice text)
     return begin;
 }
 
-/* Copies what the application may look at on any thread. */
+/* Copies what the application may look at on any thread, also when |method| is gone. */
 static bool copy_texts(struct weft_call *call, const struct weft_rpc_call *rpc)
 {
+    struct weft_slice name = weft__slice_str(call->method->name);
     struct weft_slice params = weft__json_raw(rpc->params);
-    call->texts_size = params.len + rpc->meta.idem.len + rpc->meta.traceparent.len + 3;
+    call->texts_size = name.len + params.len + rpc->meta.idem.len + rpc->meta.traceparent.len + 4;
     call->texts = weft__mem_alloc(weft__domain_alloc(call->domain), call->texts_size);
     if (!call->texts)
         return false;
     char *at = call->texts;
+    call->name = put_text(&at, name);
     call->params = put_text(&at, params);
     call->params_len = params.len;
     call->idem = put_text(&at, rpc->meta.idem);
@@ -521,7 +524,7 @@ void weft__call_serve(struct weft_rpc_call *rpc, void *ctx)
 
 const char *weft_call_method(const struct weft_call *call)
 {
-    return call->method->name;
+    return call->name;
 }
 
 const char *weft_call_params(const struct weft_call *call, size_t *ret_len)

@@ -81,10 +81,40 @@ static void a_method_on_the_pool_may_use_its_client_while_that_is_closed(void **
     script_stop(&script);
 }
 
+/* ---- A call that outlives its client ---- */
+
+static void keep(struct weft_call *call, void *ctx)
+{
+    _Atomic(struct weft_call *) *kept = ctx;
+    atomic_store(kept, weft_call_keep(call));
+}
+
+static void a_call_that_was_kept_is_whole_after_its_client_has_ended(void **state)
+{
+    (void)state;
+    _Atomic(struct weft_call *) kept = NULL;
+    struct script script = {.run = call_work};
+    const struct weft_method method = {.name = "work", .handler = keep, .ctx = &kept};
+    script_start(&script);
+    struct weft_client *client = connect_serving(&script, &method);
+    struct weft_call *call;
+    while (!(call = atomic_load(&kept)))
+        pause_ms(1);
+    weft_client_close(client);
+    assert_string_equal(weft_call_method(call), "work");
+    assert_string_equal(weft_call_params(call, NULL), "");
+    assert_true(weft_call_is_canceled(call));
+    assert_int_equal(weft_call_time_left_ms(call), 0);
+    assert_err(weft_call_finish(call, "1"), WEFT_ERR_CLOSED);
+    weft_call_release(call);
+    script_stop(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_method_on_the_pool_may_use_its_client_while_that_is_closed),
+        cmocka_unit_test(a_call_that_was_kept_is_whole_after_its_client_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
