@@ -141,8 +141,9 @@ WEFT_API void weft_call_release(struct weft_call *call);
 
 /*
  * Answers with |result|, one JSON value; NULL is null. Copied.
- * **Errors:** WEFT_ERR_JSON (the call is not answered then), WEFT_ERR_STATE (answered before),
- * WEFT_ERR_CLOSED (nobody waits any more: no mistake), WEFT_ERR_NOMEM (not answered).
+ * **Errors:** WEFT_ERR_JSON (the call is not answered then), WEFT_ERR_TOO_BIG (the server takes no
+ * such message; not answered), WEFT_ERR_STATE (answered before), WEFT_ERR_CLOSED (nobody waits any
+ * more: no mistake), WEFT_ERR_NOMEM (not answered).
  */
 WEFT_API int weft_call_finish(struct weft_call *call, const char *result);
 
@@ -197,8 +198,9 @@ WEFT_API void weft_call_options_init(struct weft_call_options *options);
  * Calls |method| of the other side with |params|, a JSON array or object, or NULL for none.
  * |options| may be NULL, and so may |answer|. Strings are copied.
  * **Errors:** WEFT_ERR_JSON (|params|), WEFT_ERR_USAGE (an empty method, an unfit key, |params|
- * is no array or object), WEFT_ERR_UTF8, WEFT_ERR_CLOSED (the server or client has ended),
- * WEFT_ERR_NOMEM; |answer| is not called then.
+ * is no array or object), WEFT_ERR_UTF8, WEFT_ERR_TOO_BIG (more than the server takes in a
+ * message), WEFT_ERR_CLOSED (the server or client has ended), WEFT_ERR_NOMEM; |answer| is not
+ * called then.
  */
 WEFT_API WEFT_MUST_USE int weft_peer_call(struct weft_peer *peer, const char *method,
                                           const char *params,

@@ -83,9 +83,10 @@ WEFT_API void weft_stream_unref(struct weft_stream *stream);
 
 /*
  * Sends |value|, one JSON value; copied. Some 256 KiB wait on this side when the other one is slow.
- * **Errors:** WEFT_ERR_AGAIN (so much waits; not sent), WEFT_ERR_JSON, WEFT_ERR_STATE (this side
- * has ended or answered, or the method takes no items), WEFT_ERR_CLOSED (nobody takes items any
- * more: the call is over), WEFT_ERR_NOMEM.
+ * **Errors:** WEFT_ERR_AGAIN (so much waits; not sent), WEFT_ERR_JSON, WEFT_ERR_TOO_BIG (more
+ * than the server takes in a message; not sent), WEFT_ERR_STATE (this side has ended or answered,
+ * or the method takes no items), WEFT_ERR_CLOSED (nobody takes items any more: the call is over),
+ * WEFT_ERR_NOMEM.
  */
 WEFT_API WEFT_MUST_USE int weft_stream_send(struct weft_stream *stream, const char *value);
 

@@ -131,6 +131,8 @@ static int serve_methods(struct weft_client *client)
     if (err)
         return err;
     client->domain = weft__domain_new(client->alloc, client->loop, client->pool);
+    if (client->domain)
+        weft__domain_set_message_max(client->domain, SERVER_LIMIT);
     client->peer = client->domain ? weft__peer_new(client->domain) : NULL;
     return client->peer ? weft__methods_register(client->domain, &client->registry, own->methods,
                                                  own->method_count, &client->served)
@@ -299,7 +301,6 @@ int weft_client_connect(const struct weft_client_options *options, struct weft_c
     int err = WEFT_ERR_NOMEM;
     if (client) {
         client->alloc = alloc;
-        atomic_init(&client->server_limit, (size_t)SERVER_LIMIT);
         weft__wait_init(&client->connected);
         weft__arena_init(&client->strings, alloc, STRINGS_MAX);
         err = client_init(client, options, message, sizeof(message));

@@ -68,7 +68,6 @@ struct weft_client {
     /* Any thread. */
     atomic_bool open;      /* there is a connection */
     atomic_bool accepting; /* calls are taken: it is open, or the session waits for the next one */
-    atomic_size_t server_limit; /* bytes of a message that the server takes */
 
     /* The loop's thread. */
     enum weft_client_state state;

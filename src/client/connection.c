@@ -100,7 +100,7 @@ static void greeted(void *ctx, const struct weft_rpc_answer *answer)
     }
     const struct weft_json *limits = weft__json_get(answer->result, "limits");
     if (weft__json_u53(weft__json_get(limits, "message_bytes"), &limit))
-        atomic_store(&client->server_limit, (size_t)limit);
+        weft__domain_set_message_max(client->domain, (size_t)limit);
     client->state = WEFT_CLIENT_OPEN;
     weft__loop_timer_stop(client->loop, &client->deadline);
     weft__reconnect_opened(&client->reconnect, client->target, now_ns(client));

@@ -3,8 +3,6 @@
 #include "base/utf8.h"
 #include "client/client_internal.h"
 
-enum { ENVELOPE_MAX = 256 /* bytes of a call around its method and parameters */ };
-
 static struct weft_slice method_of(const struct weft_client_request *request)
 {
     return weft__slice(request->text.ptr, request->method_len);
@@ -102,7 +100,7 @@ int weft__client_request_start(struct weft_client_request *request)
     if (!atomic_load(&client->accepting))
         return WEFT_ERR_CLOSED;
     /* The server would end the connection for a message over its limit. */
-    if (request->text.len + ENVELOPE_MAX > atomic_load(&client->server_limit))
+    if (!weft__domain_takes(client->domain, request->text.len))
         return WEFT_ERR_TOO_BIG;
     weft__task_init(&request->task, request_run);
     return weft__domain_post(client->domain, &request->task) ? 0 : WEFT_ERR_CLOSED;

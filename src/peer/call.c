@@ -327,6 +327,8 @@ int weft_call_finish(struct weft_call *call, const char *result)
 {
     struct weft_slice text = weft__slice_str(result ? result : "null");
     int err = check_json(weft__domain_alloc(call->domain), text);
+    if (!err && !weft__domain_takes(call->domain, text.len))
+        err = WEFT_ERR_TOO_BIG;
     return note_memory(call, err ? err : answer_result(call, text));
 }
 
@@ -337,6 +339,8 @@ int weft_call_fail(struct weft_call *call, const struct weft_failure *failure)
     int err = weft__failure_read(failure, rules, &own);
     if (!err && own.details.len)
         err = check_json(weft__domain_alloc(call->domain), own.details);
+    if (!err && !weft__domain_takes(call->domain, own.details.len))
+        err = WEFT_ERR_TOO_BIG;
     return note_memory(call, err ? err : answer_failure(call, &own));
 }
 

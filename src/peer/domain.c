@@ -7,11 +7,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum { ENVELOPE_MAX = 256 /* bytes of a message around what is ours */ };
+
 struct weft_domain {
     const struct weft_alloc *alloc;
     struct weft_loop *loop;
     struct weft_pool *pool;
     atomic_uint refs;
+    atomic_size_t message_max;
     pthread_mutex_t mutex;
     bool closed;
 };
@@ -28,6 +31,7 @@ struct weft_domain *weft__domain_new(const struct weft_alloc *alloc, struct weft
     domain->loop = loop;
     domain->pool = pool;
     atomic_init(&domain->refs, 1);
+    atomic_init(&domain->message_max, SIZE_MAX);
     pthread_mutex_init(&domain->mutex, NULL);
     return domain;
 }
@@ -77,6 +81,17 @@ void weft__domain_close(struct weft_domain *domain)
     pthread_mutex_lock(&domain->mutex);
     domain->closed = true;
     pthread_mutex_unlock(&domain->mutex);
+}
+
+void weft__domain_set_message_max(struct weft_domain *domain, size_t bytes)
+{
+    atomic_store_explicit(&domain->message_max, bytes, memory_order_relaxed);
+}
+
+bool weft__domain_takes(const struct weft_domain *domain, size_t bytes)
+{
+    size_t max = atomic_load_explicit(&domain->message_max, memory_order_relaxed);
+    return max >= ENVELOPE_MAX && bytes <= max - ENVELOPE_MAX;
 }
 
 const struct weft_alloc *weft__domain_alloc(const struct weft_domain *domain)

@@ -37,6 +37,12 @@ bool weft__domain_post(struct weft_domain *domain, struct weft_task *task);
 /* Nothing is posted from now on. The loop still runs what was. */
 void weft__domain_close(struct weft_domain *domain);
 
+/* The other side takes messages of |bytes| at most; in the beginning of any length. Any thread. */
+void weft__domain_set_message_max(struct weft_domain *domain, size_t bytes);
+
+/* Whether it takes one with |bytes| of names, parameters, items or results of ours. */
+bool weft__domain_takes(const struct weft_domain *domain, size_t bytes);
+
 const struct weft_alloc *weft__domain_alloc(const struct weft_domain *domain);
 struct weft_loop *weft__domain_loop(const struct weft_domain *domain);
 struct weft_pool *weft__domain_pool(const struct weft_domain *domain);

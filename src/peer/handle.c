@@ -144,8 +144,12 @@ static int request_new(struct weft_peer *peer, const char *method, const char *p
     int err = check_params(alloc, params);
     if (err)
         return err;
-    size_t size = sizeof(struct request) + strlen(method) + length(params) +
-                  length(options->idempotency_key) + length(options->traceparent);
+    size_t texts = strlen(method) + length(params) + length(options->idempotency_key) +
+                   length(options->traceparent);
+    /* The other side would end the connection. */
+    if (!weft__domain_takes(peer->domain, texts))
+        return WEFT_ERR_TOO_BIG;
+    size_t size = sizeof(struct request) + texts;
     struct request *request = weft__mem_zalloc(alloc, size);
     if (!request)
         return WEFT_ERR_NOMEM;

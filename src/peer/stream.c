@@ -454,6 +454,8 @@ static int send(struct weft_stream *stream, const char *value, bool waits)
     int err = check_json(alloc, text);
     if (err)
         return err;
+    if (!weft__domain_takes(stream->domain, text.len))
+        return WEFT_ERR_TOO_BIG;
     if (weft__domain_here(stream->domain)) {
         err = send_past(stream, text);
         if (err != WEFT_ERR_AGAIN)
