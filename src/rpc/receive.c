@@ -238,17 +238,19 @@ static void receive_request(struct inbound *in, const struct weft_rpc_frame *fra
     const struct refusal *refusal = judge_frame(in, frame);
     bool protocol = method && weft__rpc_name_is_protocol(frame->method);
     /* Which methods there are is not for strangers to know. */
-    const struct weft_rpc_failure *objection =
+    const struct weft_rpc_failure *failure =
         refusal || protocol ? NULL : weft__rpc_auth_objection(in->peer);
-    if (!refusal && !objection)
+    if (!refusal && !failure)
         refusal = judge(in, frame, method);
-    if (!refusal && !objection && start_call(in, frame, method, resolved))
+    if (refusal)
+        failure = &refusal->failure;
+    if (!failure && start_call(in, frame, method, resolved))
         return;
     if (resolved)
         weft__rpc_env_release_method(in->peer->env, method);
-    if ((refusal || objection) && frame->kind == WEFT_RPC_KIND_CALL)
+    if (failure && frame->kind == WEFT_RPC_KIND_CALL)
         refuse(in, refusal && refusal->hide_id ? (struct weft_slice){NULL, 0} : frame->id.raw,
-               refusal ? &refusal->failure : objection);
+               failure);
 }
 
 /* ---- frames about calls that run ---- */
