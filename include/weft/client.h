@@ -115,8 +115,9 @@ struct weft_client_options {
     uint32_t reconnect_min_ms; /* > 0 */
     uint32_t reconnect_max_ms; /* at least the former */
     size_t replay_bytes;       /* kept of what the server has not acknowledged; 0: no session */
-    /* More servers with the same sessions, as |url|, at most 7; NULL-terminated, or NULL. One that
-     * fails three times in a row is left alone for a while. Names are looked up once. */
+    /* More servers with the same sessions, as |url|, at most 7; NULL-terminated, or NULL. The first
+     * connection is made to the first one that takes it. Later, one that fails three times in a row
+     * is left alone for a while. Names are looked up once. */
     const char *const *more_urls;
     /* With |reconnect|: enum weft_client_status, the close code and the reason of RECONNECTING.
      * **Lifetime:** |reason| until it returns. Gets |closed_ctx|. May be NULL. */

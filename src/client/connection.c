@@ -72,6 +72,13 @@ static void tell_not_connected(struct weft_client *client)
     tell_connected(client, err, message);
 }
 
+/* Whether the first connection may still be made to another server than the present one. */
+static bool others_left(const struct weft_client *client)
+{
+    return !client->has_result && !client->timed_out &&
+           client->targets[client->target_count - 1].server != target_of(client)->server;
+}
+
 static void tell_status(struct weft_client *client, int status, unsigned code, const char *reason)
 {
     if (client->was_open && !client->closing && client->options.status)
@@ -91,7 +98,8 @@ static void greeted(void *ctx, const struct weft_rpc_answer *answer)
                  (const char *)answer->error.message.ptr);
         /* When the connection broke, its own end says more. */
         if (client->state == WEFT_CLIENT_GREETING) {
-            tell_connected(client, denied ? WEFT_ERR_DENIED : WEFT_ERR_HANDSHAKE, message);
+            if (denied || !others_left(client))
+                tell_connected(client, denied ? WEFT_ERR_DENIED : WEFT_ERR_HANDSHAKE, message);
             weft__transport_close(&client->transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
             if (denied)
                 weft__client_token_wanted(client, 0);
@@ -204,7 +212,8 @@ static void on_open(struct weft_transport *transport)
     session_init(client);
     client->state = WEFT_CLIENT_GREETING;
     if (!transport->protocol.len) {
-        tell_connected(client, WEFT_ERR_HANDSHAKE, "this server does not speak weft.v1.json");
+        if (!others_left(client))
+            tell_connected(client, WEFT_ERR_HANDSHAKE, "this server does not speak weft.v1.json");
         weft__transport_close(transport, WEFT_WS_CLOSE_NORMAL, weft__slice(NULL, 0));
         return;
     }
@@ -300,13 +309,19 @@ void weft__client_dial_first(struct weft_client *client)
         tell_not_connected(client);
 }
 
-/* A name may have addresses where nobody listens, IPv6 beside IPv4. */
-static bool try_another(struct weft_client *client)
+/* A name may have addresses where nobody listens, IPv6 beside IPv4. A server that has answered, but
+ * will not have us, would do so at each of its own: the next one may. */
+static bool try_another(struct weft_client *client, bool dialing)
 {
     int err = client->transport.err;
-    if (client->has_result || client->timed_out || client->transport.status != 0 ||
-        err == WEFT_ERR_HANDSHAKE || err == WEFT_ERR_TLS)
+    bool answered = !dialing || client->transport.status != 0 || err == WEFT_ERR_HANDSHAKE ||
+                    err == WEFT_ERR_TLS;
+    if (client->has_result || client->timed_out)
         return false;
+    size_t server = target_of(client)->server;
+    while (answered && client->tried < client->target_count &&
+           client->targets[client->tried].server == server)
+        client->tried++;
     if (dial_next(client))
         return true;
     client->transport.err = err;
@@ -361,9 +376,9 @@ static void on_closed(struct weft_transport *transport)
         weft__loop_stop(client->loop);
         return;
     }
-    if (dialing) {
+    if (dialing || !client->has_result) {
         weft__reconnect_failed(&client->reconnect, client->target, now_ns(client));
-        if (try_another(client))
+        if (try_another(client, dialing))
             return;
         client->state = WEFT_CLIENT_OVER;
     }
