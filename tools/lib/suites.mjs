@@ -195,7 +195,7 @@ function integrationSuites(root, build, uring) {
         ...cSuite(`C integration, ${loop}`, build, programs, {
             timeoutMs: INTEGRATION_TIMEOUT_MS,
             // Most of their time they wait.
-            parallel: 2,
+            parallel: 3,
             env: { WEFT_TEST_LOOP: loop },
         }),
         loop,
