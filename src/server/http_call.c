@@ -45,11 +45,10 @@ static bool is_ascii(struct weft_slice text)
     return true;
 }
 
-/* Copies |text| into |room|. False for one that is too long or not ASCII. */
-static bool keep(struct weft_slice text, char room[WEFT_HTTP_CALL_KEY_MAX],
-                 struct weft_slice *ret_kept)
+/* Copies |text| into |room| of |max| bytes. False for one that is too long or not ASCII. */
+static bool keep(struct weft_slice text, char *room, size_t max, struct weft_slice *ret_kept)
 {
-    if (text.len > WEFT_HTTP_CALL_KEY_MAX || !is_ascii(text))
+    if (text.len > max || !is_ascii(text))
         return false;
     weft__mem_copy(room, text.ptr, text.len);
     *ret_kept = weft__slice(room, text.len);
@@ -73,11 +72,11 @@ const char *weft__http_call_meta(struct weft_http_call *call, const struct weft_
         !read_timeout(&call->meta, timeout.len ? timeout : theirs))
         return "the timeout is not a number of milliseconds";
     if (!only_value(head, "Idempotency-Key", &idem) ||
-        !keep(without_quotes(idem), call->idem, &call->meta.idem))
+        !keep(without_quotes(idem), call->idem, sizeof(call->idem), &call->meta.idem))
         return "the idempotency key is malformed";
     /* A trace that cannot be read is not worth a call (W3C Trace Context §3.2). */
     if (!only_value(head, "traceparent", &trace) ||
-        !keep(trace, call->trace, &call->meta.traceparent))
+        !keep(trace, call->trace, sizeof(call->trace), &call->meta.traceparent))
         call->meta.traceparent = weft__slice(NULL, 0);
     return NULL;
 }

@@ -11,7 +11,10 @@
 #include "rpc/registry.h"
 #include "server/origin.h"
 
-enum { WEFT_HTTP_CALL_KEY_MAX = 255 /* bytes of Idempotency-Key and of traceparent */ };
+enum {
+    WEFT_HTTP_CALL_KEY_MAX = 128,   /* bytes of Idempotency-Key, as of any call's key */
+    WEFT_HTTP_CALL_TRACE_MAX = 255, /* of traceparent */
+};
 
 /* What has to stay when the head is gone. */
 struct weft_http_call {
@@ -19,7 +22,7 @@ struct weft_http_call {
     struct weft_rpc_meta meta; /* points into |idem| and |trace| */
     char name[WEFT_RPC_METHOD_NAME_MAX];
     char idem[WEFT_HTTP_CALL_KEY_MAX];
-    char trace[WEFT_HTTP_CALL_KEY_MAX];
+    char trace[WEFT_HTTP_CALL_TRACE_MAX];
 };
 
 /* Reads the method's name, |text| of the path with its %XX. False when it cannot be a name. */

@@ -117,7 +117,10 @@ static void keys_lose_their_quotes_and_traces_that_are_none_are_ignored(void **s
     assert_true(weft__slice_eq_str(call.meta.idem, "\""));
     assert_non_null(meta("Idempotency-Key: a\r\nIdempotency-Key: b\r\n"));
     assert_non_null(meta("Idempotency-Key: \xc3\xa9\r\n"));
-    snprintf(headers, sizeof(headers), "Idempotency-Key: %0256d\r\n", 1);
+    snprintf(headers, sizeof(headers), "Idempotency-Key: \"%0128d\"\r\n", 1);
+    assert_null(meta(headers));
+    assert_int_equal(call.meta.idem.len, 128);
+    snprintf(headers, sizeof(headers), "Idempotency-Key: %0129d\r\n", 1);
     assert_non_null(meta(headers));
     snprintf(headers, sizeof(headers), "traceparent: %0256d\r\n", 1);
     assert_null(meta(headers));
