@@ -295,6 +295,26 @@ test("a further copy of a document has a connection of its own", async () => {
   w.close();
 });
 
+test("a further connection that is refused for good is made again when it is needed", async () => {
+  const w = new World();
+  const [a, b] = await w.connected(2);
+  a.client.call("doc.open", { doc: "d" }).catch(() => {});
+  await w.settle();
+  const copy = b.client.call("doc.open", { doc: "d" });
+  await w.settle();
+  const refused = a.network.link;
+  refused.open();
+  refused.say({ id: 0, error: { code: -32016, message: "no", data: { code: "unauthenticated" } } });
+  await assert.rejects(copy, { code: "unavailable" });
+  const again = b.client.call("doc.open", { doc: "d" });
+  await w.settle();
+  assert.equal(a.network.links.length, 3);
+  greet(a.network.link);
+  a.network.link.say({ id: idOf(a.network.link.last("doc.open")), result: 1 });
+  assert.equal(await again, 1);
+  w.close();
+});
+
 test("a tab closes its documents when it is killed", async () => {
   const w = new World();
   const [a, b] = await w.connected(2);

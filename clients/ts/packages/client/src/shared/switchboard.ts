@@ -97,8 +97,7 @@ export class Switchboard {
     if (tab === undefined) return;
     this.#tabs.delete(name);
     for (const { upstream, id } of tab.calls.values()) {
-      const call = upstream.calls.get(id);
-      if (call !== undefined) call.tab = null;
+      (upstream.calls.get(id) ?? { tab: null }).tab = null;
       upstream.connection.control(newNotification("$/cancel", { id }));
     }
     for (const [doc, upstream] of tab.docs) {
@@ -153,8 +152,7 @@ export class Switchboard {
     const { id, method, params, doc } = call;
     if (method !== "doc.open") {
       if (method === "doc.close" && doc !== undefined) this.#release(tab, doc);
-      const error = new WeftError("unavailable", "the connection of this document is lost", notTaken);
-      this.#tell(tab.name, newError(id, error));
+      this.#tell(tab.name, newError(id, new WeftError("unavailable", "its connection is lost", notTaken)));
       return;
     }
     const number = upstream.begin({ tab: tab.name, id, method, doc });
@@ -214,7 +212,7 @@ export class Switchboard {
       {
         statusChanged: (status) => {
           if (status.kind === "open") for (const frame of upstream.waiting.splice(0)) upstream.connection.send(frame);
-          else if (status.kind === "waiting" || status.kind === "closed") this.#cut(upstream);
+          else if (status.kind !== "connecting") this.#cut(upstream, status.kind === "closed");
         },
         leaving: () => {},
         sessionLost: () => {},
@@ -228,8 +226,8 @@ export class Switchboard {
     return upstream;
   }
 
-  /** A connection for further copies is lost: their replicas open them again. */
-  #cut(upstream: Upstream): void {
+  /** A connection for further copies is lost: their replicas open them again, elsewhere if it is `over`. */
+  #cut(upstream: Upstream, over: boolean): void {
     upstream.waiting.length = 0;
     const calls = [...upstream.calls.values()];
     this.#forget(upstream);
@@ -237,7 +235,9 @@ export class Switchboard {
     for (const { tab, id } of calls) if (tab !== null) this.#tell(tab, newError(id, error));
     for (const [doc, tab] of upstream.docs) {
       this.#tell(tab, newNotification("doc.closed", { doc, reason: "moved", reopen: true }));
+      if (over) this.#tabs.get(tab)?.docs.delete(doc);
     }
+    if (over) this.#others.delete(upstream);
   }
 
   /** What was under way on a connection is over. */
