@@ -4,6 +4,7 @@
 
 static const struct weft_ot_type *const types[] = {
     &weft__ot_text,
+    &weft__ot_json,
 };
 
 const struct weft_ot_type *weft__ot_type_find(struct weft_slice name)

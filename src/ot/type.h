@@ -86,6 +86,21 @@ struct weft_ot_type {
     /* Where position |pos|, in the type's own units, is after |op|. */
     uint64_t (*op_position)(const void *op, uint64_t pos, enum weft_ot_side side);
 
+    /* Optional (NULL: the type has none of it). As op_transform; what the two operations cannot
+     * both have is written to |conflicts| as a JSON array. */
+    int (*op_transform_reported)(const struct weft_alloc *alloc, const void *op, const void *other,
+                                 enum weft_ot_side side, struct weft_json_writer *conflicts,
+                                 void **ret_op, struct weft_ot_error *error);
+
+    /* Optional: |op| in the one form of all that do the same (NULL: op_parse makes it). */
+    int (*op_normalize)(const struct weft_alloc *alloc, const void *op, void **ret_op,
+                        struct weft_ot_error *error);
+
+    /* Optional: where |path|, a JSON value, leads after |op|, written to |out|. */
+    int (*op_path)(const struct weft_alloc *alloc, const void *op, const struct weft_json *path,
+                   enum weft_ot_side side, struct weft_json_writer *out,
+                   struct weft_ot_error *error);
+
     /* A document from its snapshot, a JSON value; |snapshot| NULL: the type's empty document. */
     int (*doc_new)(const struct weft_alloc *alloc, const struct weft_json *snapshot, void **ret_doc,
                    struct weft_ot_error *error);
@@ -106,10 +121,17 @@ struct weft_ot_type {
     /* Bytes of content, and the greatest position in the type's own units. */
     size_t (*doc_bytes)(const void *doc);
     uint64_t (*doc_length)(const void *doc);
+
+    /* Optional: an operation that leads from |from| to |to|. */
+    int (*doc_diff)(const struct weft_alloc *alloc, void *from, void *to, void **ret_op,
+                    struct weft_ot_error *error);
 };
 
 /* Plain text, text-unicode: see ot/text.h. */
 extern const struct weft_ot_type weft__ot_text;
+
+/* JSON documents, json1: see ot/tree.h. */
+extern const struct weft_ot_type weft__ot_json;
 
 /* The type called |name|, or NULL. **Lifetime:** static. */
 const struct weft_ot_type *weft__ot_type_find(struct weft_slice name);
