@@ -31,6 +31,9 @@ static const char summary[] =
     "  {\"f\":\"transform\",\"a\":OP,\"b\":OP,\"side\":SIDE}        {\"result\":OP}\n"
     "  {\"f\":\"invert\",\"doc\":DOC,\"op\":OP}                   {\"result\":OP}\n"
     "  {\"f\":\"position\",\"op\":OP,\"pos\":N,\"side\":SIDE}       {\"result\":N}\n"
+    "  {\"f\":\"position\",\"op\":OP,\"path\":[KEY,...]}         {\"result\":PATH}   (json)\n"
+    "  {\"f\":\"normalize\",\"op\":OP}                          {\"result\":OP}\n"
+    "  {\"f\":\"diff\",\"from\":DOC,\"to\":DOC}                 {\"result\":OP}\n"
     "  whatever fails                   {\"error\":{\"code\":CODE,\"message\":TEXT}}\n"
     "\n"
     "SIDE is \"left\" or \"right\": in transform, left puts the insertion of a first; in "
@@ -58,11 +61,11 @@ static int get_op(struct request *r, const char *key, void **ret_op)
     return r->type->op_parse(weft_alloc_default(), value, ret_op, &r->error);
 }
 
-static int get_doc(struct request *r, void **ret_doc)
+static int get_doc(struct request *r, const char *key, void **ret_doc)
 {
-    const struct weft_json *value = weft__json_get(r->root, "doc");
+    const struct weft_json *value = weft__json_get(r->root, key);
     if (!value)
-        return refuse(r, "doc is missing");
+        return refuse(r, "a document is missing");
     return r->type->doc_new(weft_alloc_default(), value, ret_doc, &r->error);
 }
 
@@ -94,7 +97,7 @@ static int answer_apply(struct request *r)
 {
     void *doc = NULL;
     void *op = NULL;
-    int err = get_doc(r, &doc);
+    int err = get_doc(r, "doc", &doc);
     if (!err)
         err = get_op(r, "op", &op);
     if (!err)
@@ -119,7 +122,7 @@ static int answer_invert(struct request *r)
     void *doc = NULL;
     void *op = NULL;
     void *inverse = NULL;
-    int err = get_doc(r, &doc);
+    int err = get_doc(r, "doc", &doc);
     if (!err)
         err = get_op(r, "op", &op);
     if (!err)
@@ -132,24 +135,80 @@ static int answer_invert(struct request *r)
     return err;
 }
 
+static int answer_normalize(struct request *r)
+{
+    void *op = NULL;
+    void *result = NULL;
+    int err = get_op(r, "op", &op);
+    if (!err && r->type->op_normalize)
+        err = r->type->op_normalize(weft_alloc_default(), op, &result, &r->error);
+    if (!err)
+        put_op(r, result ? result : op);
+    r->type->op_free(result);
+    r->type->op_free(op);
+    return err;
+}
+
+static int answer_diff(struct request *r)
+{
+    void *from = NULL;
+    void *to = NULL;
+    void *op = NULL;
+    int err = r->type->doc_diff ? get_doc(r, "from", &from) : refuse(r, "this type has no diff");
+    if (!err)
+        err = get_doc(r, "to", &to);
+    if (!err)
+        err = r->type->doc_diff(weft_alloc_default(), from, to, &op, &r->error);
+    if (!err)
+        put_op(r, op);
+    r->type->op_free(op);
+    r->type->doc_free(to);
+    r->type->doc_free(from);
+    return err;
+}
+
+/* Transforms |a|, and writes |conflicts| where the type reports any. */
+static int transform(struct request *r, const void *a, const void *b, struct weft_bytes *conflicts,
+                     void **ret_result)
+{
+    enum weft_ot_side side;
+    struct weft_json_writer w;
+    int err = get_side(r, &side);
+    if (err)
+        return err;
+    if (!r->type->op_transform_reported)
+        return r->type->op_transform(weft_alloc_default(), a, b, side, ret_result, &r->error);
+    weft__json_writer_init(&w, conflicts);
+    err =
+        r->type->op_transform_reported(weft_alloc_default(), a, b, side, &w, ret_result, &r->error);
+    if (!err && weft__bytes_error(conflicts))
+        err = weft__ot_fail(&r->error, WEFT_ERR_NOMEM, WEFT_STATUS_RESOURCE_EXHAUSTED,
+                            "out of memory");
+    return err;
+}
+
 /* Compose and transform: two operations in, one out. */
-static int answer_pair(struct request *r, bool transform)
+static int answer_pair(struct request *r, bool transforms)
 {
     void *a = NULL;
     void *b = NULL;
     void *result = NULL;
-    enum weft_ot_side side = WEFT_OT_SIDE_LEFT;
-    int err = transform ? get_side(r, &side) : 0;
-    if (!err)
-        err = get_op(r, "a", &a);
+    struct weft_bytes conflicts;
+    weft__bytes_init(&conflicts, weft_alloc_default(), SIZE_MAX);
+    int err = get_op(r, "a", &a);
     if (!err)
         err = get_op(r, "b", &b);
-    if (!err && transform)
-        err = r->type->op_transform(weft_alloc_default(), a, b, side, &result, &r->error);
+    if (!err && transforms)
+        err = transform(r, a, b, &conflicts, &result);
     else if (!err)
         err = r->type->op_compose(weft_alloc_default(), a, b, &result, &r->error);
     if (!err)
         put_op(r, result);
+    if (!err && conflicts.len > 2) { /* more than [] */
+        weft__json_key(r->out, "conflicts");
+        weft__json_put_raw(r->out, weft__bytes_slice(&conflicts));
+    }
+    weft__bytes_done(&conflicts);
     r->type->op_free(result);
     r->type->op_free(b);
     r->type->op_free(a);
@@ -166,11 +225,30 @@ static int answer_transform(struct request *r)
     return answer_pair(r, true);
 }
 
+/* The side of a path may be left out: it matters only inside a string. */
+static int answer_path(struct request *r, const struct weft_json *path)
+{
+    void *op = NULL;
+    enum weft_ot_side side = WEFT_OT_SIDE_LEFT;
+    int err = weft__json_get(r->root, "side") ? get_side(r, &side) : 0;
+    if (!err)
+        err = get_op(r, "op", &op);
+    if (!err) {
+        weft__json_key(r->out, "result");
+        err = r->type->op_path(weft_alloc_default(), op, path, side, r->out, &r->error);
+    }
+    r->type->op_free(op);
+    return err;
+}
+
 static int answer_position(struct request *r)
 {
     void *op = NULL;
     int64_t pos = 0;
     enum weft_ot_side side = WEFT_OT_SIDE_LEFT;
+    const struct weft_json *path = weft__json_get(r->root, "path");
+    if (r->type->op_path)
+        return path ? answer_path(r, path) : refuse(r, "path is missing");
     int err = get_side(r, &side);
     if (!err && (!weft__json_i64(weft__json_get(r->root, "pos"), &pos) || pos < 0))
         err = refuse(r, "pos must be a whole number, 0 or greater");
@@ -195,6 +273,7 @@ static int answer(struct request *r)
     } functions[] = {
         {"check", answer_check},         {"apply", answer_apply},   {"compose", answer_compose},
         {"transform", answer_transform}, {"invert", answer_invert}, {"position", answer_position},
+        {"normalize", answer_normalize}, {"diff", answer_diff},
     };
     if (!weft__json_is(r->root, WEFT_JSON_OBJECT))
         return refuse(r, "a line must be a JSON object");
@@ -203,7 +282,7 @@ static int answer(struct request *r)
         if (weft__json_string_is(f, functions[i].name))
             return functions[i].answer(r);
     }
-    return refuse(r, "f must be check, apply, compose, transform, invert or position");
+    return refuse(r, "f names no function");
 }
 
 static void put_error(struct weft_bytes *out, int status, const char *message)
@@ -338,7 +417,7 @@ static bool filter(const struct weft_ot_type *type, struct input *in, struct wef
 int weft_cmd_ot(int argc, char **argv)
 {
     static const struct args_option options[] = {
-        {"type", "TYPE", NULL, "the kind of document: text"},
+        {"type", "TYPE", NULL, "the kind of document: text, json"},
     };
     static const struct args_command command = {
         .name = "ot",
@@ -356,7 +435,7 @@ int weft_cmd_ot(int argc, char **argv)
         return args_fail(&command, "--type is missing");
     const struct weft_ot_type *type = weft__ot_type_find(weft__slice_str(name));
     if (!type)
-        return args_fail(&command, "unknown type '%s'; known types: text", name);
+        return args_fail(&command, "unknown type '%s'; known types: text, json", name);
     struct input in = {0};
     struct weft_bytes out;
     weft__bytes_init(&in.buf, weft_alloc_default(),
