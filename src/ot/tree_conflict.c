@@ -13,59 +13,47 @@ enum {
 };
 
 void weft__tree_xf_clash(struct weft_tree_xf *x, enum weft_tree_clash clash,
-                         struct weft_tree_node *op1, struct weft_tree_node *op2)
+                         struct weft_tree_part op1, struct weft_tree_part op2)
 {
-    if (!x->conflict.clash)
-        x->conflict = (struct weft_tree_conflict){clash, op1, op2};
+    struct weft_tree_conflict conflict = {clash, op1, op2};
+    if (!x->first.clash)
+        x->first = conflict;
+    if (!x->removed.clash && clash == WEFT_TREE_CLASH_REMOVED)
+        x->removed = conflict;
 }
 
 /* The same place below |root| as |at| below its own. */
-static struct weft_tree_node *same_place(struct weft_tree_xf *x, struct weft_tree_node *root,
+static struct weft_tree_node *same_place(struct weft_tree_work *work, struct weft_tree_node *root,
                                          const struct weft_tree_node *at)
 {
     if (!at->parent)
         return root;
-    return weft__tree_descend(x->work, same_place(x, root, at->parent), at->key);
+    return weft__tree_descend(work, same_place(work, root, at->parent), at->key);
 }
 
-struct weft_tree_node *weft__tree_only_remove(struct weft_tree_xf *x,
-                                              const struct weft_tree_node *at)
-{
-    if (x->conflict.clash)
-        return NULL;
-    struct weft_tree_node *root = weft__tree_grow(x->work);
-    weft__tree_put_remove(x->work, same_place(x, root, at), NULL);
-    return root;
-}
-
-void weft__tree_add_move(struct weft_tree_xf *x, struct weft_tree_node *root,
+void weft__tree_add_move(struct weft_tree_work *work, struct weft_tree_node *root,
                          const struct weft_tree_node *pick, const struct weft_tree_node *drop,
                          uint32_t slot)
 {
-    weft__tree_put_pick(x->work, same_place(x, root, pick), slot);
-    weft__tree_put_drop(x->work, same_place(x, root, drop), slot);
+    weft__tree_put_pick(work, same_place(work, root, pick), slot);
+    weft__tree_put_drop(work, same_place(work, root, drop), slot);
 }
 
-struct weft_tree_node *weft__tree_only_put(struct weft_tree_xf *x,
-                                           const struct weft_tree_node *pick,
-                                           const struct weft_tree_node *drop)
+/* The operation that does no more than |part|. */
+static struct weft_tree_node *only(struct weft_tree_work *work, const struct weft_tree_part *part)
 {
-    if (x->conflict.clash)
-        return NULL;
-    struct weft_tree_node *root = weft__tree_grow(x->work);
-    if (drop->has & WEFT_TREE_INSERT)
-        weft__tree_put_insert(x->work, same_place(x, root, drop), drop->inserted);
-    else if (pick)
-        weft__tree_add_move(x, root, pick, drop, 0);
-    return root;
-}
-
-struct weft_tree_node *weft__tree_only_edit(struct weft_tree_xf *x, const struct weft_tree_node *at)
-{
-    if (x->conflict.clash)
-        return NULL;
-    struct weft_tree_node *root = weft__tree_grow(x->work);
-    weft__tree_put_edit(x->work, same_place(x, root, at), at);
+    if (!part->act)
+        return part->tree;
+    struct weft_tree_node *root = weft__tree_grow(work);
+    struct weft_tree_node *at = same_place(work, root, part->at);
+    if (part->act == WEFT_TREE_REMOVE)
+        weft__tree_put_remove(work, at, NULL);
+    else if (part->act == WEFT_TREE_EDITS)
+        weft__tree_put_edit(work, at, part->at);
+    else if (part->at->has & WEFT_TREE_INSERT)
+        weft__tree_put_insert(work, at, part->at->inserted);
+    else if (part->from)
+        weft__tree_add_move(work, root, part->from, part->at, 0);
     return root;
 }
 
@@ -77,17 +65,6 @@ static void remove_puts(struct weft_tree_work *work, const struct weft_tree_node
         weft__tree_put_remove(work, to, NULL);
     for (const struct weft_tree_node *child = from->first; child; child = child->next)
         remove_puts(work, child, weft__tree_descend(work, to, child->key));
-}
-
-static bool has_removal(const struct weft_tree_node *node)
-{
-    if (node->has & WEFT_TREE_REMOVE)
-        return true;
-    for (const struct weft_tree_node *child = node->first; child; child = child->next) {
-        if (has_removal(child))
-            return true;
-    }
-    return false;
 }
 
 /* An operation of the transformation, with what its conflicts took out of it. */
@@ -103,11 +80,14 @@ static void then(struct weft_tree_work *work, struct party *p, struct party next
     p->root = weft__tree_trim(work, root, &p->size);
 }
 
-static struct party removal_of(struct weft_tree_work *work, const struct weft_tree_node *part)
+static struct party removal_of(struct weft_tree_work *work, const struct weft_tree_part *part)
 {
     struct party removal = {0};
     struct weft_tree_node *root = weft__tree_grow(work);
-    remove_puts(work, part, root);
+    if (part->act)
+        weft__tree_put_remove(work, same_place(work, root, part->at), NULL);
+    else
+        remove_puts(work, part->tree, root);
     removal.root = weft__tree_trim(work, root, &removal.size);
     return removal;
 }
@@ -122,13 +102,13 @@ static void resolve(struct weft_tree_work *work, const struct weft_tree_conflict
     if (conflict->clash == WEFT_TREE_CLASH_COLLISION)
         from2 = side == WEFT_OT_SIDE_LEFT;
     else if (conflict->clash == WEFT_TREE_CLASH_REMOVED)
-        from2 = has_removal(conflict->op1);
+        from2 = conflict->op1.act == WEFT_TREE_REMOVE;
     if (conflict->clash != WEFT_TREE_CLASH_CYCLE)
         from1 = !from2;
     if (from1)
-        then(work, op, removal_of(work, conflict->op1));
+        then(work, op, removal_of(work, &conflict->op1));
     if (from2) {
-        struct party removal = removal_of(work, conflict->op2);
+        struct party removal = removal_of(work, &conflict->op2);
         then(work, other, removal);
         then(work, since, removal);
     }
@@ -138,8 +118,8 @@ static void write_conflict(struct weft_tree_work *work, const struct weft_tree_c
                            struct weft_json_writer *out)
 {
     struct weft_tree_size size;
-    const struct weft_tree_node *op1 = weft__tree_trim(work, conflict->op1, &size);
-    const struct weft_tree_node *op2 = weft__tree_trim(work, conflict->op2, &size);
+    const struct weft_tree_node *op1 = weft__tree_trim(work, only(work, &conflict->op1), &size);
+    const struct weft_tree_node *op2 = weft__tree_trim(work, only(work, &conflict->op2), &size);
     if (work->err)
         return;
     weft__json_begin_object(out);
@@ -160,7 +140,7 @@ static void run(struct weft_tree_xf *x, const struct party *op, const struct par
     x->size1 = op->size;
     x->size2 = other->size;
     x->slots = 0;
-    x->conflict = (struct weft_tree_conflict){0};
+    x->first = x->removed = (struct weft_tree_conflict){0};
     x->slots1 = weft__tree_zalloc(x->work, op->size.slots, sizeof(*x->slots1));
     x->slots2 = weft__tree_zalloc(x->work, other->size.slots, sizeof(*x->slots2));
     x->from1 = weft__tree_zalloc(x->work, op->size.slots, sizeof(*x->from1));
@@ -172,7 +152,7 @@ static void run(struct weft_tree_xf *x, const struct party *op, const struct par
         x->slots2[i].slot1 = WEFT_TREE_NONE;
     void (*const steps[])(struct weft_tree_xf *) = {weft__tree_xf_scan, weft__tree_xf_picks,
                                                     weft__tree_xf_drops, weft__tree_xf_settle};
-    for (size_t i = 0; i < WEFT_ARRAY_LEN(steps) && !x->conflict.clash && !x->work->err; i++)
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(steps) && !x->first.clash && !x->work->err; i++)
         steps[i](x);
 }
 
@@ -183,12 +163,13 @@ static struct weft_tree_node *transform(struct weft_tree_work *work, struct part
 {
     struct party since = {0};
     size_t walked = 0;
+    bool met = false; /* the first conflict is written already */
     while (op.root && other.root && !work->err) {
         struct weft_tree_xf x = {.work = work, .side = side};
         run(&x, &op, &other);
         if (work->err)
             return NULL;
-        if (!x.conflict.clash) {
+        if (!x.first.clash) {
             if (!since.root)
                 return x.out;
             op.root = weft__tree_trim(work, x.out, &op.size);
@@ -200,9 +181,16 @@ static struct weft_tree_node *transform(struct weft_tree_work *work, struct part
                             "the operations have too many conflicts");
             return NULL;
         }
-        if (conflicts)
-            write_conflict(work, &x.conflict, conflicts);
-        resolve(work, &x.conflict, side, &op, &other, &since);
+        /* Removals first: what they take with them may have been in the way of something else.
+         * Both sides resolve in this order, or they would not end with one document. */
+        bool later = x.removed.clash && x.first.clash != WEFT_TREE_CLASH_REMOVED;
+        const struct weft_tree_conflict *next = later ? &x.removed : &x.first;
+        if (conflicts && !met)
+            write_conflict(work, &x.first, conflicts);
+        if (conflicts && later)
+            write_conflict(work, next, conflicts);
+        met = later;
+        resolve(work, next, side, &op, &other, &since);
     }
     then(work, &since, op);
     return (struct weft_tree_node *)(uintptr_t)since.root;

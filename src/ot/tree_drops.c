@@ -39,8 +39,8 @@ static bool is_identical(struct weft_tree_xf *x, const struct put1 *p,
     }
     if (!identical && !(slot2 && weft__tree_xf_wins(x, slot2)))
         weft__tree_xf_clash(x, WEFT_TREE_CLASH_COLLISION,
-                            weft__tree_only_put(x, slot1 ? slot1->pick1 : NULL, p->drop1),
-                            weft__tree_only_put(x, slot2 ? slot2->pick2 : NULL, drop2));
+                            weft__tree_part(WEFT_TREE_PUTS, p->drop1, slot1 ? slot1->pick1 : NULL),
+                            weft__tree_part(WEFT_TREE_PUTS, drop2, slot2 ? slot2->pick2 : NULL));
     return identical;
 }
 
@@ -58,8 +58,8 @@ static bool write_put(struct weft_tree_xf *x, struct put1 *p, struct weft_tree_s
         return false;
     if (p->removed2) {
         weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED,
-                            weft__tree_only_put(x, slot1 ? slot1->pick1 : NULL, p->drop1),
-                            weft__tree_only_remove(x, p->removed2));
+                            weft__tree_part(WEFT_TREE_PUTS, p->drop1, slot1 ? slot1->pick1 : NULL),
+                            weft__tree_part(WEFT_TREE_REMOVE, p->removed2, NULL));
         return false;
     }
     if (!slot1) {
@@ -136,8 +136,9 @@ static void write_both_texts(struct weft_tree_xf *x, const struct put1 *p)
 static void write_edit(struct weft_tree_xf *x, const struct put1 *p)
 {
     if (p->removed2) {
-        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED, weft__tree_only_edit(x, p->drop1),
-                            weft__tree_only_remove(x, p->removed2));
+        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED,
+                            weft__tree_part(WEFT_TREE_EDITS, p->drop1, NULL),
+                            weft__tree_part(WEFT_TREE_REMOVE, p->removed2, NULL));
         return;
     }
     if (!weft__tree_has(p->drop2, WEFT_TREE_EDITS) ||

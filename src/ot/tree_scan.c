@@ -61,8 +61,9 @@ static void scan_drop(struct weft_tree_xf *x, struct put2 *p)
         slot2->discarded = p->removed1 != NULL;
         p->removed1 = slot2->removed1;
     } else if (p->removed1 && !weft__tree_xf_wins(x, slot2)) {
-        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED, weft__tree_only_remove(x, p->removed1),
-                            weft__tree_only_put(x, p->pick2, p->drop2));
+        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED,
+                            weft__tree_part(WEFT_TREE_REMOVE, p->removed1, NULL),
+                            weft__tree_part(WEFT_TREE_PUTS, p->drop2, p->pick2));
     }
 }
 
@@ -70,8 +71,9 @@ static void scan_insert(struct weft_tree_xf *x, struct put2 *p)
 {
     p->pick1 = p->pick2 = NULL;
     if (p->removed1)
-        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED, weft__tree_only_remove(x, p->removed1),
-                            weft__tree_only_put(x, NULL, p->drop2));
+        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED,
+                            weft__tree_part(WEFT_TREE_REMOVE, p->removed1, NULL),
+                            weft__tree_part(WEFT_TREE_PUTS, p->drop2, NULL));
 }
 
 /* Walks what |other| puts and edits. */
@@ -88,8 +90,9 @@ static void scan_puts(struct weft_tree_xf *x, struct put2 p)
         p.removed1 = NULL;
     }
     if ((p.drop2->has & WEFT_TREE_EDITS) && p.removed1)
-        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED, weft__tree_only_remove(x, p.removed1),
-                            weft__tree_only_edit(x, p.drop2));
+        weft__tree_xf_clash(x, WEFT_TREE_CLASH_REMOVED,
+                            weft__tree_part(WEFT_TREE_REMOVE, p.removed1, NULL),
+                            weft__tree_part(WEFT_TREE_EDITS, p.drop2, NULL));
     int64_t drops = 0;
     struct weft_tree_walk walk1 = weft__tree_walk(p.pick1, 0, false);
     struct weft_tree_walk walk2 = weft__tree_walk(p.pick2, WEFT_TREE_TAKES, true);

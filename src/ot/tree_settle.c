@@ -102,11 +102,11 @@ static void add_to_cycle(struct settle *s, const struct weft_tree_node *node, st
     struct weft_tree_xf *x = s->x;
     if (node->has & WEFT_TREE_DROP) {
         const struct weft_tree_slot1 *slot1 = &x->slots1[x->from1[node->drop]];
-        weft__tree_add_move(x, c->op1, slot1->pick1, slot1->drop1, c->slots1++);
+        weft__tree_add_move(x->work, c->op1, slot1->pick1, slot1->drop1, c->slots1++);
         for (const struct weft_tree_list *at = slot1->into2; at; at = at->next) {
             const struct weft_tree_slot2 *slot2 = &x->slots2[at->slot];
             if (!slot2->cancelled && !weft__tree_xf_wins(x, slot2))
-                weft__tree_add_move(x, c->op2, slot2->pick2, slot2->drop2, c->slots2++);
+                weft__tree_add_move(x->work, c->op2, slot2->pick2, slot2->drop2, c->slots2++);
         }
     }
     for (const struct weft_tree_node *child = node->first; child; child = child->next)
@@ -128,7 +128,8 @@ static bool find_cycle(struct settle *s)
         add_to_cycle(s, s->puts[i], &c);
     }
     if (c.op1)
-        weft__tree_xf_clash(x, WEFT_TREE_CLASH_CYCLE, c.op1, c.op2);
+        weft__tree_xf_clash(x, WEFT_TREE_CLASH_CYCLE, (struct weft_tree_part){.tree = c.op1},
+                            (struct weft_tree_part){.tree = c.op2});
     return c.op1 != NULL;
 }
 

@@ -9,7 +9,7 @@
  *   settle   hangs in what was written for things that |other| moved          (tree_settle.c)
  *   resolve  removes what cannot be had both ways, and begins again           (tree_conflict.c)
  *
- * Every step notes the first conflict it meets.
+ * A step that meets conflicts notes them, and the next ones are left out.
  */
 #ifndef WEFT_OT_TREE_TRANSFORM_H
 #define WEFT_OT_TREE_TRANSFORM_H
@@ -24,11 +24,18 @@ enum weft_tree_clash {
     WEFT_TREE_CLASH_CYCLE,     /* each moves something into what the other moves */
 };
 
-/* One conflict: the least part of each operation that still is one. */
+/* What one operation has to do with a conflict: a removal, something put, an edit; or more. */
+struct weft_tree_part {
+    unsigned act; /* REMOVE, one of PUTS, or EDITS; 0: see |tree| */
+    const struct weft_tree_node *at;
+    const struct weft_tree_node *from; /* where what is put was picked up, or NULL */
+    struct weft_tree_node *tree;
+};
+
 struct weft_tree_conflict {
     enum weft_tree_clash clash;
-    struct weft_tree_node *op1;
-    struct weft_tree_node *op2;
+    struct weft_tree_part op1;
+    struct weft_tree_part op2;
 };
 
 struct weft_tree_list; /* of slots */
@@ -70,7 +77,8 @@ struct weft_tree_xf {
     uint32_t *from1;         /* by slot of the result: that of |op| */
     uint32_t slots;          /* of the result */
     struct weft_tree_node *out;
-    struct weft_tree_conflict conflict;
+    struct weft_tree_conflict first;   /* conflict met */
+    struct weft_tree_conflict removed; /* the first of these */
 };
 
 struct weft_tree_list {
@@ -92,21 +100,18 @@ void weft__tree_xf_settle(struct weft_tree_xf *x);
 
 /* ---- conflicts ---- */
 
-/* Notes a conflict unless there is one. */
+/* Notes a conflict. */
 void weft__tree_xf_clash(struct weft_tree_xf *x, enum weft_tree_clash clash,
-                         struct weft_tree_node *op1, struct weft_tree_node *op2);
-/* An operation that removes what is at |at|. */
-struct weft_tree_node *weft__tree_only_remove(struct weft_tree_xf *x,
-                                              const struct weft_tree_node *at);
-/* One that puts what |drop| puts; |pick| is where it is from, or NULL. */
-struct weft_tree_node *weft__tree_only_put(struct weft_tree_xf *x,
-                                           const struct weft_tree_node *pick,
-                                           const struct weft_tree_node *drop);
-/* One that does the edit of |at|. */
-struct weft_tree_node *weft__tree_only_edit(struct weft_tree_xf *x,
-                                            const struct weft_tree_node *at);
+                         struct weft_tree_part op1, struct weft_tree_part op2);
+
+static inline struct weft_tree_part weft__tree_part(unsigned act, const struct weft_tree_node *at,
+                                                    const struct weft_tree_node *from)
+{
+    return (struct weft_tree_part){.act = act, .at = at, .from = from};
+}
+
 /* Adds a move from |pick| to |drop| to the operation at |root|. */
-void weft__tree_add_move(struct weft_tree_xf *x, struct weft_tree_node *root,
+void weft__tree_add_move(struct weft_tree_work *work, struct weft_tree_node *root,
                          const struct weft_tree_node *pick, const struct weft_tree_node *drop,
                          uint32_t slot);
 

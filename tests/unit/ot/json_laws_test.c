@@ -138,11 +138,35 @@ static void written_operations_are_canonical(void **state)
     }
 }
 
+/* Each removes what the other puts something into, and both put something at one key: whichever
+ * conflict is met first, both sides resolve the removals first. The reference does not. */
+static void conflicts_are_resolved_in_one_order(void **state)
+{
+    (void)state;
+    struct weft_tree_value *doc =
+        value_of("{\"b\":{\"a\":\"x\",\"b\":{\"l\":\"hello\"}},\"list\":[1,{\"c\":true}]}");
+    struct weft_tree_op *a =
+        op_of("[[\"\",{\"d\":0}],[\"b\",[\"a\",{\"p\":0}],[\"b\",\"l\",{\"r\":true,"
+              "\"i\":\"\"}]],[\"list\",{\"r\":true,\"i\":null}]]");
+    struct weft_tree_op *b = op_of("[[\"\",{\"i\":true}],[\"b\",{\"p\":0},\"b\",{\"r\":true}],"
+                                   "[\"list\",1,\"l\",{\"d\":0}]]");
+    struct weft_tree_value *x = one_way(doc, a, b, WEFT_OT_SIDE_RIGHT);
+    struct weft_tree_value *y = one_way(doc, b, a, WEFT_OT_SIDE_LEFT);
+    assert_value_is(x, "{\"\":true,\"list\":null}");
+    assert_value_is(y, "{\"\":true,\"list\":null}");
+    weft__tree_unref(x);
+    weft__tree_unref(y);
+    weft__tree_unref(doc);
+    weft__tree_op_free(a);
+    weft__tree_op_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(applying_two_is_applying_their_composition),
         cmocka_unit_test(both_orders_lead_to_one_document),
+        cmocka_unit_test(conflicts_are_resolved_in_one_order),
         cmocka_unit_test(inverse_leads_back),
         cmocka_unit_test(difference_leads_from_one_document_to_the_other),
         cmocka_unit_test(written_operations_are_canonical),

@@ -58,7 +58,9 @@ static inline char *json_of(const struct weft_tree_op *op, const struct weft_tre
     else
         weft__tree_write(value, &w);
     assert_ok(weft__bytes_error(&out));
-    char *copy = strndup((const char *)out.ptr, out.len);
+    weft__bytes_append_byte(&out, 0);
+    assert_ok(weft__bytes_error(&out));
+    char *copy = strdup((const char *)out.ptr);
     assert_non_null(copy);
     weft__bytes_done(&out);
     return copy;
