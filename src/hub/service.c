@@ -289,7 +289,10 @@ static void doc_submit(struct weft_rpc_call *call, void *ctx)
     request->seq = weft__params_u53(&params, "seq", WEFT_PARAM_REQUIRED, 0);
     request->version = weft__params_u53(&params, "version", WEFT_PARAM_REQUIRED, 0);
     request->base_version = request->version;
-    const struct weft_json *op = weft__params_value(&params, "op", WEFT_PARAM_REQUIRED);
+    /* null may be an operation: that of json which changes nothing. */
+    const struct weft_json *op = weft__json_get(params.object, "op");
+    if (!op)
+        weft__params_refuse(&params, "op", "is required");
     if (!params.field && request->seq == 0)
         weft__params_refuse(&params, "seq", "counts from 1");
     struct weft_subscription *subscription =
