@@ -76,10 +76,9 @@ static inline struct weft_tree_node *weft__tree_root(const struct weft_tree_op *
     return op->count ? (struct weft_tree_node *)(uintptr_t)op->nodes : NULL;
 }
 
-static inline bool weft__tree_has(const struct weft_tree_node *node, unsigned acts)
-{
-    return node && (node->has & acts) != 0;
-}
+/* True when something of |acts| is done at |node|, which may be NULL. A macro, because that shows
+ * the analyser that what has something is no null pointer. */
+#define WEFT_TREE_HAS(node, acts) ((node) != NULL && ((node)->has & (unsigned)(acts)) != 0)
 
 /* The order of keys: < 0, 0 or > 0. */
 int weft__tree_order(struct weft_tree_key a, struct weft_tree_key b);

@@ -77,7 +77,7 @@ static struct weft_tree_value *pick(struct apply *a, const struct weft_tree_node
 {
     if (node->first)
         value = pick_below(a, node, value);
-    if (!weft__tree_has(node, WEFT_TREE_TAKES) || a->work.err)
+    if (!WEFT_TREE_HAS(node, WEFT_TREE_TAKES) || a->work.err)
         return value;
     if (!value) {
         unfit(a, "nothing is where something should be removed or picked up");
@@ -142,7 +142,7 @@ static bool place(struct apply *a, const struct weft_tree_value *value,
     struct weft_tree_key key = weft__tree_shift(child->key, -inserted);
     struct weft_tree_value *there = weft__tree_child(value, key, &ret_change->at);
     ret_change->key = child->key;
-    ret_change->insert = weft__tree_has(child, WEFT_TREE_PUTS);
+    ret_change->insert = WEFT_TREE_HAS(child, WEFT_TREE_PUTS);
     if (!ret_change->insert) {
         ret_change->value = weft__tree_ref(there);
         return true;
@@ -190,7 +190,7 @@ static struct weft_tree_value *put_below(struct apply *a, const struct weft_tree
 static struct weft_tree_value *put(struct apply *a, const struct weft_tree_node *node,
                                    struct weft_tree_value *value)
 {
-    if (weft__tree_has(node, WEFT_TREE_EDITS) && !a->work.err)
+    if (WEFT_TREE_HAS(node, WEFT_TREE_EDITS) && !a->work.err)
         value = edit(a, node, value);
     if (node->first && !a->work.err)
         value = put_below(a, node, value);
@@ -203,7 +203,7 @@ static struct weft_tree_value *put_root(struct apply *a, const struct weft_tree_
 {
     if (a->work.err)
         return value;
-    if (weft__tree_has(root, WEFT_TREE_PUTS)) {
+    if (WEFT_TREE_HAS(root, WEFT_TREE_PUTS)) {
         if (value && value->type != WEFT_TREE_NULL) {
             unfit(a, "something is put where something is already");
             return value;

@@ -38,7 +38,7 @@ struct weft_tree_node *weft__tree_descend(struct weft_tree_work *work,
         return before;
     if (!before || order > 0) { /* look from the beginning */
         before = NULL;
-        if (parent->first && (order = weft__tree_order(parent->first->key, key)) <= 0)
+        if (parent->first && weft__tree_order(parent->first->key, key) <= 0)
             before = parent->first;
     }
     while (before && before->next && weft__tree_order(before->next->key, key) <= 0)

@@ -50,12 +50,12 @@ static void find_slots(const struct weft_tree_node *node, const struct weft_tree
 /* Where |second| takes it: where what is here goes on being edited, and put. */
 static void enter_second(struct compose *c, struct spot *s)
 {
-    if (weft__tree_has(s->pick2, WEFT_TREE_PICK)) {
+    if (WEFT_TREE_HAS(s->pick2, WEFT_TREE_PICK)) {
         uint32_t slot = s->pick2->pick;
         s->drop2 = c->dropped2[slot];
         s->wd = c->puts2[slot] = weft__tree_grow(c->work);
-    } else if (weft__tree_has(s->pick2, WEFT_TREE_REMOVE) ||
-               weft__tree_has(s->drop2, WEFT_TREE_DROP)) {
+    } else if (WEFT_TREE_HAS(s->pick2, WEFT_TREE_REMOVE) ||
+               WEFT_TREE_HAS(s->drop2, WEFT_TREE_DROP)) {
         s->drop2 = NULL;
     }
 }
@@ -63,16 +63,16 @@ static void enter_second(struct compose *c, struct spot *s)
 /* Where |first| had it from. |gone|: it is removed with all that stays in it. */
 static void enter_first(struct compose *c, struct spot *s, bool gone)
 {
-    if (weft__tree_has(s->drop1, WEFT_TREE_DROP)) {
+    if (WEFT_TREE_HAS(s->drop1, WEFT_TREE_DROP)) {
         uint32_t slot = s->drop1->drop;
         s->pick1 = c->picked1[slot];
         s->wp = c->takes1[slot] = weft__tree_grow(c->work);
         if (!gone)
             weft__tree_put_drop(c->work, s->wd, c->slot1[slot] = c->slots++);
-        else if (s->removed && !weft__tree_has(s->pick2, WEFT_TREE_REMOVE))
+        else if (s->removed && !WEFT_TREE_HAS(s->pick2, WEFT_TREE_REMOVE))
             weft__tree_put_remove(c->work, s->wp, NULL);
-    } else if (weft__tree_has(s->drop1, WEFT_TREE_INSERT) ||
-               weft__tree_has(s->pick1, WEFT_TREE_PICK)) {
+    } else if (WEFT_TREE_HAS(s->drop1, WEFT_TREE_INSERT) ||
+               WEFT_TREE_HAS(s->pick1, WEFT_TREE_PICK)) {
         s->pick1 = NULL;
     }
 }
@@ -82,12 +82,12 @@ static void take(struct compose *c, struct spot *s)
 {
     if (s->literal)
         return;
-    if (weft__tree_has(s->pick2, WEFT_TREE_PICK)) {
-        bool moved = weft__tree_has(s->drop1, WEFT_TREE_DROP);
+    if (WEFT_TREE_HAS(s->pick2, WEFT_TREE_PICK)) {
+        bool moved = WEFT_TREE_HAS(s->drop1, WEFT_TREE_DROP);
         uint32_t slot = moved ? c->slot1[s->drop1->drop] : c->slots++;
         c->slot2[s->pick2->pick] = slot;
         weft__tree_put_pick(c->work, s->wp, slot);
-    } else if (weft__tree_has(s->pick2, WEFT_TREE_REMOVE)) {
+    } else if (WEFT_TREE_HAS(s->pick2, WEFT_TREE_REMOVE)) {
         weft__tree_put_remove(c->work, s->wp, s->pick2->removed);
     }
 }
@@ -95,9 +95,9 @@ static void take(struct compose *c, struct spot *s)
 static void put_edits(struct compose *c, struct spot *s, bool gone)
 {
     const struct weft_tree_node *first =
-        !gone && weft__tree_has(s->drop1, WEFT_TREE_EDITS) ? s->drop1 : NULL;
+        !gone && WEFT_TREE_HAS(s->drop1, WEFT_TREE_EDITS) ? s->drop1 : NULL;
     const struct weft_tree_node *second =
-        weft__tree_has(s->drop2, WEFT_TREE_EDITS) ? s->drop2 : NULL;
+        WEFT_TREE_HAS(s->drop2, WEFT_TREE_EDITS) ? s->drop2 : NULL;
     if (first && second)
         weft__tree_put_both_edits(c->work, s->wd, first, second);
     else if (first || second)
@@ -150,8 +150,8 @@ static struct spot next_child(struct compose *c, const struct spot *s, struct de
     child.wd = weft__tree_descend(c->work, s->wd, weft__tree_shift(after, d->drop2.passed));
     *ret_in_literal = before;
     if (!key.name) {
-        d->drops1 += weft__tree_has(pair.a, WEFT_TREE_PUTS);
-        d->picks2 += weft__tree_has(pair.b, WEFT_TREE_TAKES);
+        d->drops1 += WEFT_TREE_HAS(pair.a, WEFT_TREE_PUTS);
+        d->picks2 += WEFT_TREE_HAS(pair.b, WEFT_TREE_TAKES);
     }
     return child;
 }
@@ -188,7 +188,7 @@ static struct weft_tree_value *walk_below(struct compose *c, const struct spot *
         uint32_t at = 0;
         struct spot child = next_child(c, s, &d, &key);
         child.removed = gone;
-        if (follow && !weft__tree_has(child.drop1, WEFT_TREE_PUTS))
+        if (follow && !WEFT_TREE_HAS(child.drop1, WEFT_TREE_PUTS))
             child.literal = weft__tree_child(literal, key, &at);
         struct weft_tree_value *left = walk(c, child);
         if (d.changes && !gone && left != child.literal)
@@ -204,9 +204,9 @@ static struct weft_tree_value *walk_below(struct compose *c, const struct spot *
 /* Walks |s| and below. Returns what is left of the literal inside the one around it. */
 static struct weft_tree_value *walk(struct compose *c, struct spot s)
 {
-    const bool inserted = weft__tree_has(s.drop1, WEFT_TREE_INSERT);
-    const bool picked = weft__tree_has(s.pick2, WEFT_TREE_PICK);
-    const bool removed = weft__tree_has(s.pick2, WEFT_TREE_REMOVE);
+    const bool inserted = WEFT_TREE_HAS(s.drop1, WEFT_TREE_INSERT);
+    const bool picked = WEFT_TREE_HAS(s.pick2, WEFT_TREE_PICK);
+    const bool removed = WEFT_TREE_HAS(s.pick2, WEFT_TREE_REMOVE);
     const bool gone = (s.removed || removed) && !picked;
     enter_second(c, &s);
     enter_first(c, &s, gone);

@@ -27,12 +27,12 @@ static bool is_identical(struct weft_tree_xf *x, const struct put1 *p,
     const struct weft_tree_node *drop2 = p->drop2;
     const struct weft_tree_slot2 *slot2 = NULL;
     bool identical;
-    if (weft__tree_has(drop2, WEFT_TREE_DROP)) {
+    if (WEFT_TREE_HAS(drop2, WEFT_TREE_DROP)) {
         slot2 = &x->slots2[drop2->drop];
         if (slot2->cancelled)
             return false;
         identical = slot1 && slot2->slot1 == p->drop1->drop;
-    } else if (weft__tree_has(drop2, WEFT_TREE_INSERT)) {
+    } else if (WEFT_TREE_HAS(drop2, WEFT_TREE_INSERT)) {
         identical = !slot1 && weft__tree_equal(drop2->inserted, p->drop1->inserted);
     } else {
         return false;
@@ -90,7 +90,7 @@ static bool enter_first(struct weft_tree_xf *x, struct put1 *p)
         p->pick1 = p->pick2 = NULL;
         if (!identical)
             p->drop2 = NULL;
-    } else if (weft__tree_has(p->pick1, WEFT_TREE_TAKES)) {
+    } else if (WEFT_TREE_HAS(p->pick1, WEFT_TREE_TAKES)) {
         p->pick1 = p->pick2 = p->drop2 = NULL;
     }
     return put_here;
@@ -99,14 +99,14 @@ static bool enter_first(struct weft_tree_xf *x, struct put1 *p)
 /* Where |other| has it. */
 static void enter_second(struct weft_tree_xf *x, struct put1 *p)
 {
-    if (!weft__tree_has(p->pick2, WEFT_TREE_TAKES)) {
-        if (!weft__tree_has(p->drop1, WEFT_TREE_PUTS) && weft__tree_has(p->drop2, WEFT_TREE_PUTS))
+    if (!WEFT_TREE_HAS(p->pick2, WEFT_TREE_TAKES)) {
+        if (!WEFT_TREE_HAS(p->drop1, WEFT_TREE_PUTS) && WEFT_TREE_HAS(p->drop2, WEFT_TREE_PUTS))
             p->drop2 = NULL;
         return;
     }
     struct weft_tree_slot2 *slot2 =
         p->pick2->has & WEFT_TREE_PICK ? &x->slots2[p->pick2->pick] : NULL;
-    bool removed_by_other = !slot2 && !weft__tree_has(p->pick1, WEFT_TREE_REMOVE);
+    bool removed_by_other = !slot2 && !WEFT_TREE_HAS(p->pick1, WEFT_TREE_REMOVE);
     if (removed_by_other || (slot2 && slot2->cancelled)) {
         p->drop2 = NULL;
         p->removed2 = p->pick2;
@@ -141,7 +141,7 @@ static void write_edit(struct weft_tree_xf *x, const struct put1 *p)
                             weft__tree_part(WEFT_TREE_REMOVE, p->removed2, NULL));
         return;
     }
-    if (!weft__tree_has(p->drop2, WEFT_TREE_EDITS) ||
+    if (!WEFT_TREE_HAS(p->drop2, WEFT_TREE_EDITS) ||
         (p->drop1->has & p->drop2->has & WEFT_TREE_EDIT_NUMBER))
         weft__tree_put_edit(x->work, p->w, p->drop1);
     else if (p->drop1->has & p->drop2->has & WEFT_TREE_EDIT_TEXT)
@@ -177,7 +177,7 @@ static const struct weft_tree_node *pass_picks(struct weft_tree_xf *x, struct sh
 {
     int64_t at = -1;
     for (; s->at1 && !s->at1->key.name; s->at1 = s->at1->next) {
-        bool takes = weft__tree_has(s->at1, WEFT_TREE_TAKES);
+        bool takes = WEFT_TREE_HAS(s->at1, WEFT_TREE_TAKES);
         at = s->at1->key.n - s->picked1;
         if (at > key || (at == key && (!takes || (x->side == WEFT_OT_SIDE_LEFT && puts))))
             break;
@@ -206,7 +206,7 @@ static const struct weft_tree_node *pass_drops(struct weft_tree_xf *x, struct sh
                                                int64_t key, bool puts, bool takes2)
 {
     for (; s->at2 && !s->at2->key.name; s->at2 = s->at2->next) {
-        bool puts2 = weft__tree_has(s->at2, WEFT_TREE_PUTS);
+        bool puts2 = WEFT_TREE_HAS(s->at2, WEFT_TREE_PUTS);
         int64_t at = s->at2->key.n - s->dropped2;
         if (at > key)
             return NULL;
@@ -227,13 +227,13 @@ static void write_index(struct weft_tree_xf *x, const struct put1 *p, struct shi
                         const struct weft_tree_node *child)
 {
     struct put1 below = {.drop1 = child, .removed2 = p->removed2};
-    bool puts = weft__tree_has(child, WEFT_TREE_PUTS);
+    bool puts = WEFT_TREE_HAS(child, WEFT_TREE_PUTS);
     int64_t middle = child->key.n - s->dropped1;
     below.pick1 = pass_picks(x, s, middle, puts);
     int64_t before = middle + s->picked1;
     below.pick2 = weft__tree_walk_to(&s->picks2, weft__tree_index(before));
     int64_t after = before - s->picks2.passed;
-    below.drop2 = pass_drops(x, s, after, puts, weft__tree_has(below.pick2, WEFT_TREE_TAKES));
+    below.drop2 = pass_drops(x, s, after, puts, WEFT_TREE_HAS(below.pick2, WEFT_TREE_TAKES));
     int64_t place = after + s->dropped2 - s->out_picked + s->out_dropped;
     below.w = weft__tree_descend(x->work, p->w, weft__tree_index(place));
     if (puts) {

@@ -59,7 +59,7 @@ static struct weft_tree_value *find_taken(struct invert *v, const struct weft_tr
     }
     if (node->has & WEFT_TREE_REMOVE)
         v->removed[node->id] = value;
-    return weft__tree_has(node, WEFT_TREE_TAKES) ? NULL : value;
+    return WEFT_TREE_HAS(node, WEFT_TREE_TAKES) ? NULL : value;
 }
 
 /* |value|, inside of what was inserted, after the edit of |node|. */
@@ -103,7 +103,7 @@ static struct weft_tree_value *write_opposite(struct invert *v, const struct wef
         weft__tree_zalloc(&v->work, count_children(node), sizeof(*changes));
     for (const struct weft_tree_node *child = node->first; child && changes; child = child->next) {
         uint32_t at;
-        bool puts = weft__tree_has(child, WEFT_TREE_PUTS);
+        bool puts = WEFT_TREE_HAS(child, WEFT_TREE_PUTS);
         struct weft_tree_key key = weft__tree_shift(child->key, -drops);
         struct weft_tree_value *before = puts ? NULL : weft__tree_child(literal, key, &at);
         struct weft_tree_value *after =

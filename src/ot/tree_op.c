@@ -160,7 +160,7 @@ static int parse_branches(struct parser *p, const struct weft_json *from,
     struct weft_tree_key before = weft__tree_index(-1);
     unsigned count = 0;
     for (; from != end; from = weft__json_next(from), count++) {
-        struct weft_tree_key key;
+        struct weft_tree_key key = {0};
         if (!weft__json_is(from, WEFT_JSON_ARRAY))
             return refuse(p, "behind a list in an operation only lists may follow");
         if (weft__json_count(from) == 0)
@@ -185,7 +185,7 @@ static int parse_descent(struct parser *p, const struct weft_json *json,
     bool after_key = depth == 0;
     bool ends_well = false;
     for (const struct weft_json *at = json + 1; at != end; at = weft__json_next(at)) {
-        struct weft_tree_key key;
+        struct weft_tree_key key = {0};
         if (at->type == WEFT_JSON_ARRAY)
             return parse_branches(p, at, end, node, depth);
         if (at->type == WEFT_JSON_OBJECT) {

@@ -30,16 +30,16 @@ static void write_take(struct weft_tree_xf *x, const struct take1 *t, bool moved
 static void write_picks(struct weft_tree_xf *x, struct take1 t)
 {
     bool moved2 = false;
-    if (weft__tree_has(t.pick2, WEFT_TREE_PICK)) {
+    if (WEFT_TREE_HAS(t.pick2, WEFT_TREE_PICK)) {
         struct weft_tree_slot2 *slot2 = &x->slots2[t.pick2->pick];
         t.drop2 = slot2->drop2;
         t.w = slot2->takes = weft__tree_grow(x->work);
         t.removed2 = NULL;
         moved2 = true;
-    } else if (weft__tree_has(t.pick2, WEFT_TREE_REMOVE)) {
+    } else if (WEFT_TREE_HAS(t.pick2, WEFT_TREE_REMOVE)) {
         t.drop2 = NULL;
         t.removed2 = t.pick2;
-    } else if (weft__tree_has(t.drop2, WEFT_TREE_PUTS)) {
+    } else if (WEFT_TREE_HAS(t.drop2, WEFT_TREE_PUTS)) {
         t.drop2 = NULL;
     }
     write_take(x, &t, moved2);
@@ -50,7 +50,7 @@ static void write_picks(struct weft_tree_xf *x, struct take1 t)
         struct take1 below = {.pick1 = child, .removed2 = t.removed2};
         below.pick2 = weft__tree_walk_to(&picks2, child->key);
         struct weft_tree_key key = weft__tree_shift(child->key, -picks2.passed);
-        if (key.name || !weft__tree_has(below.pick2, WEFT_TREE_TAKES))
+        if (key.name || !WEFT_TREE_HAS(below.pick2, WEFT_TREE_TAKES))
             below.drop2 = weft__tree_walk_to(&drops2, key);
         below.w = weft__tree_descend(x->work, t.w, weft__tree_shift(key, drops2.passed));
         write_picks(x, below);

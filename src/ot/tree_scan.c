@@ -7,9 +7,9 @@
 static void scan_picks(struct weft_tree_xf *x, const struct weft_tree_node *n2,
                        const struct weft_tree_node *n1, const struct weft_tree_node *removed1)
 {
-    if (weft__tree_has(n1, WEFT_TREE_REMOVE)) {
+    if (WEFT_TREE_HAS(n1, WEFT_TREE_REMOVE)) {
         removed1 = n1;
-    } else if (weft__tree_has(n1, WEFT_TREE_PICK)) {
+    } else if (WEFT_TREE_HAS(n1, WEFT_TREE_PICK)) {
         removed1 = NULL;
         x->slots1[n1->pick].pick2 = n2;
     }
@@ -19,7 +19,7 @@ static void scan_picks(struct weft_tree_xf *x, const struct weft_tree_node *n2,
         slot2->pick2 = n2;
         slot2->removed1 = removed1;
         slot2->cancelled = removed1 != NULL;
-        if (weft__tree_has(n1, WEFT_TREE_PICK)) {
+        if (WEFT_TREE_HAS(n1, WEFT_TREE_PICK)) {
             slot2->slot1 = n1->pick;
             x->slots1[n1->pick].also2 = true;
         }
@@ -83,9 +83,9 @@ static void scan_puts(struct weft_tree_xf *x, struct put2 p)
         scan_drop(x, &p);
     else if (p.drop2->has & WEFT_TREE_INSERT)
         scan_insert(x, &p);
-    if (weft__tree_has(p.pick1, WEFT_TREE_REMOVE)) {
+    if (WEFT_TREE_HAS(p.pick1, WEFT_TREE_REMOVE)) {
         p.removed1 = p.pick1;
-    } else if (weft__tree_has(p.pick1, WEFT_TREE_PICK)) {
+    } else if (WEFT_TREE_HAS(p.pick1, WEFT_TREE_PICK)) {
         p.inside1 = p.pick1->pick;
         p.removed1 = NULL;
     }

@@ -45,11 +45,11 @@ static void hang_puts(struct settle *s, const struct weft_tree_node *drop2,
                       struct weft_tree_node *w)
 {
     struct weft_tree_work *work = s->x->work;
-    if (weft__tree_has(pick, WEFT_TREE_PICK)) {
+    if (WEFT_TREE_HAS(pick, WEFT_TREE_PICK)) {
         drop = s->drops[pick->pick];
         w = s->puts[pick->pick] = weft__tree_grow(work);
         s->any = true;
-    } else if (weft__tree_has(pick, WEFT_TREE_REMOVE) || weft__tree_has(drop, WEFT_TREE_PUTS)) {
+    } else if (WEFT_TREE_HAS(pick, WEFT_TREE_REMOVE) || WEFT_TREE_HAS(drop, WEFT_TREE_PUTS)) {
         drop = NULL;
     }
     if ((drop2->has & WEFT_TREE_DROP) && s->x->slots2[drop2->drop].puts) {

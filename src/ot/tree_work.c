@@ -108,7 +108,7 @@ const struct weft_tree_node *weft__tree_walk_to(struct weft_tree_walk *walk,
 {
     for (; walk->at; walk->at = walk->at->next) {
         const struct weft_tree_node *node = walk->at;
-        bool counted = !node->key.name && weft__tree_has(node, walk->counts);
+        bool counted = !node->key.name && WEFT_TREE_HAS(node, walk->counts);
         struct weft_tree_key here = node->key;
         if (walk->shifted)
             here = weft__tree_shift(here, -walk->passed);
