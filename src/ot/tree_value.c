@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { TEXT_AS_STRING = 1024 }; /* an edited text up to this many bytes is kept as a STRING */
@@ -46,7 +45,7 @@ struct weft_tree_value *weft__tree_new_number(const struct weft_alloc *alloc, do
     struct weft_tree_value *value = weft__tree_new(alloc, WEFT_TREE_REAL, 0);
     if (!value)
         return NULL;
-    if (number >= -whole && number <= whole && trunc(number) == number) {
+    if (number >= -whole && number <= whole && (double)(int64_t)number == number) {
         value->type = WEFT_TREE_INTEGER;
         value->as.integer = (int64_t)number;
     } else {
