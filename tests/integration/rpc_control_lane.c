@@ -8,7 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 40, WAITING = 1024 * 1024, TEXT = 900000, WAIT_MS = 10000 };
+enum {
+    CALLS_MAX = 40,
+    WAITING = 1024 * 1024,
+    TEXT = 900000,
+    CALL_MS = 30,
+    WAIT_MS = 10000,
+    STEP_MS = 10
+};
 
 /* A document with |TEXT| bytes, so that small calls have large answers. */
 static void make_document(const char *url)
@@ -36,6 +43,28 @@ static uint64_t memory(const char *url)
     return rpc_metric(url, "weft_memory_connection_bytes");
 }
 
+/* Waits until only the connection that asks is there: what earlier ones held is freed. */
+static void wait_alone(const char *url)
+{
+    for (int i = 0; i < WAIT_MS / STEP_MS; i++) {
+        if (rpc_metric(url, "weft_connections{worker=\"0\"}") == 1)
+            return;
+        usleep(STEP_MS * 1000);
+    }
+    fail_msg("earlier connections do not end");
+}
+
+/* Waits until the connections hold |bytes|. */
+static bool wait_memory(const char *url, uint64_t bytes, int wait_ms)
+{
+    for (int i = 0; i < wait_ms / STEP_MS; i++) {
+        if (memory(url) >= bytes)
+            return true;
+        usleep(STEP_MS * 1000);
+    }
+    return memory(url) >= bytes;
+}
+
 static void goaway_passes_the_answers_that_wait(void **state)
 {
     (void)state;
@@ -45,6 +74,7 @@ static void goaway_passes_the_answers_that_wait(void **state)
     options.operations.drain_ms = 5000;
     struct test_in_process *world = test_in_process_start(&options);
     make_document(world->url);
+    wait_alone(world->url);
     struct test_ws *ws = test_ws_connect_greeted(world->url);
     int size = 16 * 1024;
     assert_int_equal(setsockopt(test_ws_fd(ws), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
@@ -52,11 +82,9 @@ static void goaway_passes_the_answers_that_wait(void **state)
      */
     uint64_t base = memory(world->url);
     int calls = 0;
-    for (; calls < CALLS_MAX && memory(world->url) < base + WAITING; calls++) {
+    for (; calls < CALLS_MAX && !wait_memory(world->url, base + WAITING, CALL_MS); calls++)
         rpc_send(ws, 100 + calls, "doc.fetch", "{\"doc\":\"large\"}", "");
-        usleep(30000);
-    }
-    assert_true(memory(world->url) >= base + WAITING);
+    assert_true(wait_memory(world->url, base + WAITING, WAIT_MS));
     test_in_process_stop_begin(world);
     int before = 0, answers = 0;
     bool told = false;
