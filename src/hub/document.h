@@ -34,16 +34,18 @@ enum weft_doc_state {
 };
 
 enum {
-    WEFT_DOC_RECENT_OPS = 512,              /* operations kept in memory */
-    WEFT_DOC_RECENT_BYTES = 512 * 1024,     /* and their bytes */
-    WEFT_DOC_SNAPSHOT_OPS = 1000,           /* operations after which a snapshot is written */
-    WEFT_DOC_SNAPSHOT_BYTES = 256 * 1024,   /* or bytes of them */
-    WEFT_DOC_IDLE_SNAPSHOT_OPS = 64,        /* operations that make one worth it when leaving */
-    WEFT_DOC_BATCH_OPS = 1024,              /* operations in one record */
-    WEFT_DOC_BATCH_BYTES = 1024 * 1024,     /* or bytes of them, unless it is one alone */
-    WEFT_DOC_PAGE_BYTES = 1024 * 1024,      /* of the log read at once */
-    WEFT_DOC_BEHIND_MAX = 10000,            /* operations a submit or an open may be behind */
-    WEFT_DOC_BEHIND_BYTES = 4 * 1024 * 1024 /* of operations an open is answered with */
+    WEFT_DOC_RECENT_OPS = 512,                 /* operations kept in memory */
+    WEFT_DOC_RECENT_BYTES = 512 * 1024,        /* and their bytes */
+    WEFT_DOC_SNAPSHOT_OPS = 1000,              /* operations after which a snapshot is written */
+    WEFT_DOC_SNAPSHOT_BYTES = 256 * 1024,      /* or bytes of them */
+    WEFT_DOC_IDLE_SNAPSHOT_OPS = 64,           /* operations that make one worth it when leaving */
+    WEFT_DOC_BATCH_OPS = 1024,                 /* operations in one record */
+    WEFT_DOC_BATCH_BYTES = 1024 * 1024,        /* or bytes of them, unless it is one alone */
+    WEFT_DOC_PAGE_BYTES = 1024 * 1024,         /* of the log read at once */
+    WEFT_DOC_BEHIND_MAX = 10000,               /* operations a submit may be behind */
+    WEFT_DOC_OPEN_BEHIND_MAX = 100000,         /* operations an open may be behind */
+    WEFT_DOC_BEHIND_BYTES = 4 * 1024 * 1024,   /* of operations an open is answered with */
+    WEFT_DOC_COMPOSE_BYTES = 16 * 1024 * 1024, /* of operations composed for that */
 };
 
 /* A connection that has the document open. */

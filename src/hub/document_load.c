@@ -66,15 +66,10 @@ static int apply_op(struct weft_document *document, const struct weft_record_op 
                     uint64_t time_ms)
 {
     const struct weft_alloc *alloc = document->hub->options.alloc;
-    struct weft_arena *arena = &document->hub->arena;
-    const struct weft_json *json;
     void *op = NULL;
-    weft__arena_reset(arena);
     if (record->client.len > WEFT_CLIENT_ID_MAX || record->principal.len > 255)
         return WEFT_ERR_CORRUPT;
-    int err = weft__json_parse(record->op, arena, NULL, NULL, &json);
-    if (!err)
-        err = document->type->op_parse(alloc, json, &op, NULL);
+    int err = weft__hub_parse_op(document->hub, document->type, record->op, &op);
     if (!err)
         err = document->type->doc_apply(document->head, op, NULL);
     if (!err)

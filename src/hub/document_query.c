@@ -10,6 +10,7 @@
 #include "hub/document.h"
 
 #include "hub/answers.h"
+#include "hub/catch_up.h"
 #include "hub/internal.h"
 
 struct weft_doc_job {
@@ -18,12 +19,13 @@ struct weft_doc_job {
     struct weft_doc_request *request;
     const struct weft_ot_type *type;
     struct weft_store_request read;
-    struct weft_json_writer w; /* OPEN, HISTORY: into request->result */
-    uint64_t cursor;           /* operations up to here are done */
-    uint64_t to;               /* and have to be done up to here */
-    size_t written;            /* OPEN, HISTORY: bytes of operations written */
-    void *content;             /* FETCH */
-    bool full;                 /* no more fits the answer */
+    struct weft_json_writer w;     /* OPEN, HISTORY: into request->result */
+    struct weft_catch_up catch_up; /* OPEN */
+    uint64_t cursor;               /* operations up to here are done */
+    uint64_t to;                   /* and have to be done up to here */
+    size_t written;                /* HISTORY: bytes of operations written */
+    void *content;                 /* FETCH */
+    bool full;                     /* no more fits the answer */
     struct weft_ot_error error;
 };
 
@@ -32,6 +34,7 @@ static void job_end(struct weft_doc_job *job)
     struct weft_document *document = job->document;
     weft__list_remove(&job->node);
     job->type->doc_free(job->content);
+    weft__catch_up_done(&job->catch_up);
     weft__mem_free(document->hub->options.alloc, job, sizeof(*job));
     weft__document_try_delete(document);
 }
@@ -87,28 +90,51 @@ void weft__document_fetch(struct weft_document *document, struct weft_doc_reques
     }
 }
 
+/* Begins again; |whole|: for a snapshot. */
+static void open_again(struct weft_doc_job *job, bool whole)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    request->has_version = request->has_version && !whole;
+    weft__bytes_clear(&request->result);
+    job_end(job);
+    weft__document_request(document, request);
+}
+
+/* Adds what the history holds. */
+static int add_recent(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    int err = 0;
+    while (!err && job->cursor < document->committed_version) {
+        struct weft_doc_op *op = weft__history_get(&document->history, ++job->cursor);
+        struct weft_record_op record = weft__doc_op_record(op);
+        err =
+            weft__catch_up_add(&job->catch_up, document, &record, op->op, job->cursor, op->time_ms);
+    }
+    return err ? err : weft__catch_up_end(&job->catch_up);
+}
+
 /* The walk of an open has reached the history: the rest is there. */
 static void open_done(struct weft_doc_job *job)
 {
     struct weft_document *document = job->document;
     struct weft_doc_request *request = job->request;
-    if (document->state != WEFT_DOC_STATE_READY || job->full ||
+    if (document->state != WEFT_DOC_STATE_READY ||
         weft__document_pending(document, weft__doc_request_client(request))) {
-        /* The document was read anew, an operation of this client is on its way, or there are too
-         * many to send: begins again, in the last case for a snapshot. */
-        request->has_version = request->has_version && !job->full;
-        weft__bytes_clear(&request->result);
-        job_end(job);
-        weft__document_request(document, request);
+        /* The document was read anew, or an operation of this client is on its way. */
+        open_again(job, job->catch_up.full);
         return;
     }
-    while (job->cursor < document->committed_version) {
-        struct weft_doc_op *op = weft__history_get(&document->history, ++job->cursor);
-        struct weft_record_op record = weft__doc_op_record(op);
-        weft__answer_op(&job->w, &record, job->cursor, op->time_ms,
-                        weft__doc_request_client(request));
+    int err = job->catch_up.full ? 0 : add_recent(job);
+    if (err) {
+        job_fail(job, err);
+        return;
     }
-    weft__json_end_array(&job->w);
+    if (job->catch_up.full) {
+        open_again(job, true);
+        return;
+    }
     weft__answer_state(&job->w, document, weft__doc_request_client(request));
     weft__json_end_object(&job->w);
     job_end(job);
@@ -165,22 +191,11 @@ static uint64_t job_target(struct weft_doc_job *job)
     return job->to;
 }
 
-static int parse_op(struct weft_doc_job *job, struct weft_slice json, void **ret_op)
-{
-    struct weft_hub *hub = job->document->hub;
-    const struct weft_json *value;
-    weft__arena_reset(&hub->arena);
-    int err = weft__json_parse(json, &hub->arena, NULL, NULL, &value);
-    if (!err)
-        err = job->type->op_parse(hub->options.alloc, value, ret_op, NULL);
-    return err && err != WEFT_ERR_NOMEM ? WEFT_ERR_CORRUPT : err;
-}
-
 static int step_submit(struct weft_doc_job *job, const struct weft_record_op *record)
 {
     void *other;
     void *moved;
-    int err = parse_op(job, record->op, &other);
+    int err = weft__hub_parse_op(job->document->hub, job->type, record->op, &other);
     if (err)
         return err;
     err = job->type->op_transform(job->document->hub->options.alloc, job->request->op, other,
@@ -196,7 +211,7 @@ static int step_submit(struct weft_doc_job *job, const struct weft_record_op *re
 static int step_fetch(struct weft_doc_job *job, const struct weft_record_op *record)
 {
     void *op;
-    int err = parse_op(job, record->op, &op);
+    int err = weft__hub_parse_op(job->document->hub, job->type, record->op, &op);
     if (err)
         return err;
     err = job->type->doc_apply(job->content, op, NULL);
@@ -204,18 +219,23 @@ static int step_fetch(struct weft_doc_job *job, const struct weft_record_op *rec
     return err && err != WEFT_ERR_NOMEM ? WEFT_ERR_CORRUPT : err;
 }
 
+static int step_open(struct weft_doc_job *job, const struct weft_record_op *record,
+                     uint64_t time_ms)
+{
+    int err =
+        weft__catch_up_add(&job->catch_up, job->document, record, NULL, job->cursor + 1, time_ms);
+    job->full = job->catch_up.full;
+    return err;
+}
+
 /* Writes one operation unless the answer is full. */
-static int step_write(struct weft_doc_job *job, const struct weft_record_op *record,
-                      uint64_t time_ms)
+static int step_history(struct weft_doc_job *job, const struct weft_record_op *record,
+                        uint64_t time_ms)
 {
     job->written += record->op.len;
-    job->full = job->full || job->written > WEFT_DOC_BEHIND_BYTES;
-    if (job->full)
-        return 0;
-    struct weft_slice own = job->request->kind == WEFT_DOC_OPEN
-                                ? weft__doc_request_client(job->request)
-                                : weft__slice(NULL, 0);
-    weft__answer_op(&job->w, record, job->cursor + 1, time_ms, own);
+    job->full = job->written > WEFT_DOC_BEHIND_BYTES;
+    if (!job->full)
+        weft__answer_op(&job->w, record, job->cursor + 1, time_ms, weft__slice(NULL, 0));
     return 0;
 }
 
@@ -226,8 +246,10 @@ static int step(struct weft_doc_job *job, const struct weft_record_op *record, u
         return step_submit(job, record);
     case WEFT_DOC_FETCH:
         return step_fetch(job, record);
+    case WEFT_DOC_OPEN:
+        return step_open(job, record, time_ms);
     default:
-        return step_write(job, record, time_ms);
+        return step_history(job, record, time_ms);
     }
 }
 
@@ -304,8 +326,12 @@ static int job_start(struct weft_doc_job *job)
         job->to = document->history.base;
         break;
     }
-    if (request->kind != WEFT_DOC_SUBMIT) {
-        weft__answer_begin(&job->w, document, &request->result);
+    if (request->kind == WEFT_DOC_SUBMIT)
+        return 0;
+    weft__answer_begin(&job->w, document, &request->result);
+    if (request->kind == WEFT_DOC_OPEN) {
+        weft__catch_up_begin(&job->catch_up, document, request, &job->w);
+    } else {
         weft__json_key(&job->w, "ops");
         weft__json_begin_array(&job->w);
     }

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "hub/answers.h"
+#include "hub/catch_up.h"
 #include "hub/internal.h"
 
 struct weft_doc_subscriber *weft__document_subscriber(const struct weft_document *document,
@@ -36,24 +37,23 @@ static bool fence(struct weft_document *document, struct weft_slice client, uint
     return fenced;
 }
 
-/* The operations after |version| if they are at hand and not too many. */
+/* Writes the operations after the version asked for, all at hand. False when they are too many, or
+ * memory is short; what was written is of no use then. */
 static bool write_ops(struct weft_document *document, const struct weft_doc_request *request,
                       struct weft_json_writer *w)
 {
-    size_t bytes = 0;
-    for (uint64_t v = request->version + 1; v <= document->committed_version; v++)
-        bytes += weft__history_get(&document->history, v)->json_len;
-    if (bytes > WEFT_DOC_BEHIND_BYTES)
-        return false;
-    weft__json_key(w, "ops");
-    weft__json_begin_array(w);
-    for (uint64_t v = request->version + 1; v <= document->committed_version; v++) {
+    struct weft_catch_up catch_up;
+    int err = 0;
+    weft__catch_up_begin(&catch_up, document, request, w);
+    for (uint64_t v = request->version + 1; v <= document->committed_version && !err; v++) {
         struct weft_doc_op *op = weft__history_get(&document->history, v);
         struct weft_record_op record = weft__doc_op_record(op);
-        weft__answer_op(w, &record, v, op->time_ms, weft__doc_request_client(request));
+        err = weft__catch_up_add(&catch_up, document, &record, op->op, v, op->time_ms);
     }
-    weft__json_end_array(w);
-    return true;
+    if (!err)
+        err = weft__catch_up_end(&catch_up);
+    weft__catch_up_done(&catch_up);
+    return !err && !catch_up.full;
 }
 
 /* Answers an open at the committed version: with operations where |ops| allows, else with a
@@ -63,7 +63,12 @@ static void answer_open(struct weft_document *document, struct weft_doc_request 
     struct weft_json_writer w;
     weft__answer_begin(&w, document, &request->result);
     weft__answer_state(&w, document, weft__doc_request_client(request));
-    if (!ops || !write_ops(document, request, &w)) {
+    if (ops && !write_ops(document, request, &w)) {
+        weft__bytes_clear(&request->result);
+        answer_open(document, request, false);
+        return;
+    }
+    if (!ops) {
         weft__json_key(&w, "snapshot");
         document->type->doc_write(document->committed, &w);
     }
@@ -93,7 +98,7 @@ void weft__document_open(struct weft_document *document, struct weft_doc_request
     }
     uint64_t committed = document->committed_version;
     bool near = request->has_version && request->version <= committed &&
-                committed - request->version <= WEFT_DOC_BEHIND_MAX;
+                committed - request->version <= WEFT_DOC_OPEN_BEHIND_MAX;
     if (near && request->version < document->history.base)
         weft__document_query(document, request);
     else

@@ -115,6 +115,17 @@ const struct weft_hub_stats *weft__hub_stats(const struct weft_hub *hub)
 
 /* ---- Requests between workers ---- */
 
+int weft__hub_parse_op(struct weft_hub *hub, const struct weft_ot_type *type,
+                       struct weft_slice json, void **ret_op)
+{
+    const struct weft_json *value;
+    weft__arena_reset(&hub->arena);
+    int err = weft__json_parse(json, &hub->arena, NULL, NULL, &value);
+    if (!err)
+        err = type->op_parse(hub->options.alloc, value, ret_op, NULL);
+    return err && err != WEFT_ERR_NOMEM ? WEFT_ERR_CORRUPT : err;
+}
+
 unsigned weft__hub_owner(const struct weft_hub *hub, const struct weft_doc_key *key)
 {
     uint64_t hash = weft__hash(&hub->options.hash_key, weft__doc_key_bytes(key));

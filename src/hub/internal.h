@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "hub/hub.h"
 #include "hub/request.h"
+#include "ot/type.h"
 
 struct weft_hub {
     struct weft_hub_options options;
@@ -22,6 +23,11 @@ struct weft_hub {
 
 /* The worker that owns the document called |key|. */
 unsigned weft__hub_owner(const struct weft_hub *hub, const struct weft_doc_key *key);
+
+/* Reads an operation of |type| back from what the store holds of it. **Errors:** WEFT_ERR_CORRUPT,
+ * WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__hub_parse_op(struct weft_hub *hub, const struct weft_ot_type *type,
+                                     struct weft_slice json, void **ret_op);
 
 /* Sends |request| to the owner of its document; request->done follows on this worker. */
 void weft__hub_ask(struct weft_hub *hub, struct weft_doc_request *request);

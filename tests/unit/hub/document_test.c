@@ -240,30 +240,6 @@ static void opening_again_fences_the_old_connection_and_settles_its_submits_firs
     world_free(world);
 }
 
-static void a_client_far_behind_gets_single_operations_from_the_log(void **state)
-{
-    (void)state;
-    struct test_world *world = world_new(1);
-    struct test_peer *ada = world_connect(world, 0);
-    struct test_peer *bob = world_connect(world, 0);
-    open_doc(ada, "a");
-    for (int i = 0; i < 700; i++) {
-        submit(ada, "a", i + 1, i, "[\"x\"]");
-        assert_int_equal(json_number(peer_hear(ada), "version"), i + 1);
-    }
-    reopen(bob, "b", 3);
-    const char *answer = peer_hear(bob);
-    assert_int_equal(json_number(strstr(answer, "\"ops\""), "version"), 4);
-    size_t ops = 0;
-    for (const char *at = answer; (at = strstr(at, "\"op\":")); at++)
-        ops++;
-    assert_int_equal(ops, 697);
-    /* A submit from before what is in memory is transformed over the log. */
-    submit(bob, "b", 1, 3, "[3,\"B\"]");
-    assert_int_equal(json_number(peer_hear(bob), "version"), 701);
-    world_free(world);
-}
-
 static void hostile_operations_are_refused_and_change_nothing(void **state)
 {
     (void)state;
@@ -575,7 +551,6 @@ int main(void)
         cmocka_unit_test(nothing_is_told_before_it_is_durable),
         cmocka_unit_test(a_canceled_submit_is_answered_by_what_became_of_it),
         cmocka_unit_test(opening_again_fences_the_old_connection_and_settles_its_submits_first),
-        cmocka_unit_test(a_client_far_behind_gets_single_operations_from_the_log),
         cmocka_unit_test(hostile_operations_are_refused_and_change_nothing),
         cmocka_unit_test(every_version_can_be_fetched),
         cmocka_unit_test(history_lists_operations_with_author_and_time),

@@ -88,8 +88,8 @@ export class DocumentCore<S, Op> {
 
   /**
    * Applies the operation that led the server to `version`.
-   * @param op another client's operation
-   * @param version must be the next one
+   * @param op another client's operation, or those of many as one
+   * @param version must be the one it leads to
    * @returns what changed in `value`
    */
   applyRemote(op: Op, version: number): Op {

@@ -89,7 +89,8 @@ export class DocumentLedger<S, Op> {
     if (answer.epoch !== this.#epoch) throw new WeftError("data_loss", "operations of another epoch");
     for (const entry of content.ops) {
       if (entry.version <= this.#core.version) continue;
-      if ("op" in entry) this.remote(entry.version, entry.op, entry.by);
+      if ("from" in entry) this.#range(entry.from, entry.version, entry.op);
+      else if ("op" in entry) this.remote(entry.version, entry.op, entry.by);
       else this.confirm(entry.version, null);
     }
     const settled = this.#core.inflight === null || answer.applied <= this.#applied;
@@ -124,6 +125,14 @@ export class DocumentLedger<S, Op> {
     const change = core.applyRemote(op, version);
     this.#host.advanced(version, op, by?.client ?? "");
     this.#report(change, "remote", by);
+  }
+
+  /** Applies what many did, as one operation; which of them did what is not known. */
+  #range(from: number, version: number, op: Op): void {
+    if (from !== this.#core?.version) throw new WeftError("data_loss", "a version is missing");
+    const change = this.#core.applyRemote(op, version);
+    this.#host.rebased();
+    this.#report(change, "remote", null);
   }
 
   /** Confirms the operation in flight, which must lead to the next version. */

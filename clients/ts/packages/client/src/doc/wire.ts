@@ -36,9 +36,13 @@ export interface PresenceState {
   readonly status: string;
 }
 
-/** An operation with the version it led to: another's with `op`, one's own with `seq`. */
+/**
+ * An operation with the version it led to: another's with `op`, one's own with `seq`, those of many
+ * as one with `from`, the version before them.
+ */
 export type LoggedOp<Op> =
   | { readonly version: number; readonly op: Op; readonly by: Author | null }
+  | { readonly from: number; readonly version: number; readonly op: Op }
   | { readonly version: number; readonly seq: number };
 
 /** A checked answer to `doc.open`. */
@@ -87,6 +91,9 @@ function readLogged<S, Op>(type: OtType<S, Op>, value: unknown): LoggedOp<Op> {
   const entry = object(value);
   const version = count(entry["version"]);
   if (entry["op"] === undefined) return { version, seq: count(entry["seq"]) };
+  if (entry["from"] !== undefined) {
+    return { from: count(entry["from"]), version, op: type.check(entry["op"]) };
+  }
   return { version, op: type.check(entry["op"]), by: readAuthor(entry["by"]) };
 }
 

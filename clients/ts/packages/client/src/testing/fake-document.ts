@@ -46,12 +46,21 @@ export class FakeDocument {
     if (version === undefined || range < 0 || range > this.longest) {
       return { ...head, snapshot: this.value };
     }
-    const ops = this.log
-      .slice(version)
+    return { ...head, ops: this.#since(version, client) };
+  }
+
+  /** Singly up to the client's own last operation, then as one. */
+  #since(version: number, client: string): unknown[] {
+    const from = Math.max(version, this.clients.get(client)?.version ?? 0);
+    const singly: unknown[] = this.log
+      .slice(version, from)
       .map(({ version: at, op, by }) =>
         by.client === client ? { version: at, seq: by.seq } : { version: at, op, by },
       );
-    return { ...head, ops };
+    const rest = this.log.slice(from);
+    if (rest.length <= 1) return [...singly, ...rest];
+    const op = rest.map((entry) => entry.op).reduce((a, b) => text.compose(a, b));
+    return [...singly, { from, version: this.version, op }];
   }
 
   /** Settles a submit: the entry when it is new, the old version when it is a repeat. */
