@@ -32,6 +32,8 @@ int weft__hub_new(const struct weft_hub_options *options, struct weft_hub **ret_
                                         .hold_bytes = hub->options.max_unsent,
                                         .deflate = options->deflate,
                                         .deflate_ctx = options->deflate_ctx,
+                                        .recode = options->recode,
+                                        .recode_ctx = options->recode_ctx,
                                     });
     weft__list_init(&hub->dirty);
     weft__bytes_init(&hub->scratch, options->alloc, SIZE_MAX);

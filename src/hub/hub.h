@@ -57,6 +57,8 @@ struct weft_hub_options {
     /* As in struct weft_topics_options; may be NULL. */
     void (*deflate)(void *ctx, struct weft_ws_message *message);
     void *deflate_ctx;
+    void (*recode)(void *ctx, struct weft_ws_message *message);
+    void *recode_ctx;
     /* Whether there is room for |what|; without, the call is refused and may be tried again later.
      * NULL: always. */
     bool (*room)(void *ctx, enum weft_hub_load what);
@@ -121,7 +123,7 @@ struct weft_hub_member_ops {
      * takes a reference to that if it keeps them. */
     void (*send)(struct weft_hub_member *member, struct weft_slice frames, struct weft_buf *owner,
                  size_t count);
-    /* The same for one message that it encodes itself; only for the variant OWN. */
+    /* The same for one message that it encodes itself; as in struct weft_topic_ops. */
     void (*send_message)(struct weft_hub_member *member, struct weft_ws_message *message);
     /* Bytes handed over and not yet sent. */
     size_t (*unsent)(const struct weft_hub_member *member);

@@ -167,9 +167,15 @@ static void on_held(struct weft_topic_subscriber *feed)
     member->ops->held(member);
 }
 
-static void send_frame(struct weft_hub_member *member, struct weft_buf *frame)
+/* To one alone, past the topic. */
+static void send_one(struct weft_hub_member *member, struct weft_ws_message *message)
 {
-    member->ops->send(member, weft__buf_slice(frame), frame, 1);
+    struct weft_buf *frame =
+        weft__topics_frame(&member->hub->topics, message, (enum weft_topic_variant)member->variant);
+    if (frame)
+        member->ops->send(member, weft__buf_slice(frame), frame, 1);
+    else
+        member->ops->send_message(member, message);
 }
 
 static void on_lagged(struct weft_topic_subscriber *feed)
@@ -178,10 +184,13 @@ static void on_lagged(struct weft_topic_subscriber *feed)
     struct weft_hub_member *member = subscription->member;
     struct weft_hub *hub = member->hub;
     struct weft_buf *frame = weft__notify_closed(hub, &subscription->relay->key, "lagged", true);
-    WEFT_ASSERT(frame); /* As in weft__document_deliver. */
-    weft__subscription_end(hub, subscription, true);
-    send_frame(member, frame);
+    struct weft_ws_message *message =
+        frame ? weft__ws_message_of_frame(hub->options.alloc, frame) : NULL;
+    WEFT_ASSERT(message); /* As in weft__document_deliver. */
     weft__buf_unref(frame);
+    weft__subscription_end(hub, subscription, true);
+    send_one(member, message);
+    weft__ws_message_unref(message);
 }
 
 void weft__subscription_live(struct weft_subscription *subscription,
@@ -232,7 +241,7 @@ static void publish_to_one(struct weft_hub *hub, const struct weft_delivery *del
     if (!subscription)
         return;
     weft__subscription_catch_up(subscription);
-    send_frame(subscription->member, delivery->content->plain);
+    send_one(subscription->member, delivery->content);
 }
 
 /* The owner has closed the document: every subscription that it knows ends. */
@@ -247,7 +256,7 @@ static void end_all(struct weft_hub *hub, struct weft_relay *relay,
             continue;
         weft__subscription_catch_up(subscription);
         weft__subscription_end(hub, subscription, false);
-        send_frame(member, delivery->content->plain);
+        send_one(member, delivery->content);
     }
 }
 

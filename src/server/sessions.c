@@ -66,31 +66,16 @@ static struct weft_server_session *member_session(const struct weft_hub_member *
     return WEFT_CONTAINER_OF(member, struct weft_server_session, member);
 }
 
-/* The hub encodes as text, once for all; on another wire each message is encoded anew. */
-static void forward_frames(struct weft_server_session *session, struct weft_slice frames)
-{
-    while (frames.len > 0 && session->outlet) {
-        struct weft_ws_head head;
-        ptrdiff_t used = weft__ws_head_decode(frames.ptr, frames.len, &head);
-        WEFT_ASSERT(used > 0 && !head.rsv && head.len <= frames.len - (size_t)used);
-        weft__session_forward(&session->session, weft__slice(frames.ptr + used, (size_t)head.len));
-        size_t whole = (size_t)used + (size_t)head.len;
-        frames = weft__slice(frames.ptr + whole, frames.len - whole);
-    }
-}
-
 static void member_send(struct weft_hub_member *member, struct weft_slice frames,
                         struct weft_buf *owner, size_t count)
 {
     struct weft_server_session *session = member_session(member);
-    if (!session->outlet)
-        return;
-    if (session->outlet->wire->is_text)
+    if (session->outlet)
         session->outlet->ops->send_frames(session->outlet, frames, owner, count);
-    else
-        forward_frames(session, frames);
 }
 
+/* The hub writes text; this connection encodes anew what is on another wire, or what its own
+ * compression wants to see. */
 static void member_send_message(struct weft_hub_member *member, struct weft_ws_message *message)
 {
     struct weft_server_session *session = member_session(member);
@@ -118,12 +103,21 @@ static void member_present(struct weft_hub_member *member, bool present)
         weft__session_watch(&session->session, present, now_ns(session->worker));
 }
 
+/* What the hub sends is recoded once for all on the binary wire. */
+static enum weft_topic_variant frames_for(const struct weft_outlet *outlet)
+{
+    if (outlet->wire->is_text || outlet->variant == WEFT_TOPIC_OWN)
+        return outlet->variant;
+    return outlet->variant == WEFT_TOPIC_DEFLATED ? WEFT_TOPIC_RECODED_DEFLATED
+                                                  : WEFT_TOPIC_RECODED;
+}
+
 static void join_hub(struct weft_server_session *session)
 {
     static const struct weft_hub_member_ops ops = {member_send, member_send_message, member_unsent,
                                                    member_held, member_present};
     const struct weft_outlet *outlet = session->outlet;
-    enum weft_topic_variant variant = outlet->wire->is_text ? outlet->variant : WEFT_TOPIC_PLAIN;
+    enum weft_topic_variant variant = frames_for(outlet);
     const struct weft_rpc_principal *principal = principal_of(session);
     weft__hub_member_init(&session->member, session->worker->hub, &ops,
                           weft__rpc_principal_tenant(principal),

@@ -11,6 +11,7 @@
 #include "server/identity.h"
 #include "server/link.h"
 #include "server/tunnel.h"
+#include "session/recode.h"
 #include "transport/broadcast.h"
 
 #include <limits.h>
@@ -274,6 +275,7 @@ static int make_hub(struct weft_worker *worker)
         .room_ctx = worker,
         .deflate = weft__transport_topic_deflate,
         .deflate_ctx = &worker->transports,
+        .recode = weft__session_recode,
     };
     int err = weft__hub_new(&options, &worker->hub);
     if (err)

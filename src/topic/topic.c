@@ -101,11 +101,25 @@ void weft__topic_done(struct weft_topic *topic)
 
 /* ---- Frames ---- */
 
-static struct weft_buf *frame_of(struct weft_topic *topic, struct weft_ws_message *message,
-                                 unsigned variant)
+static bool is_recoded(enum weft_topic_variant variant)
 {
-    const struct weft_topics_options *options = &topic->topics->options;
-    if (variant == WEFT_TOPIC_PLAIN || !options->deflate)
+    return variant == WEFT_TOPIC_RECODED || variant == WEFT_TOPIC_RECODED_DEFLATED;
+}
+
+struct weft_buf *weft__topics_frame(struct weft_topics *topics, struct weft_ws_message *message,
+                                    enum weft_topic_variant variant)
+{
+    const struct weft_topics_options *options = &topics->options;
+    if (variant == WEFT_TOPIC_OWN)
+        return NULL;
+    if (is_recoded(variant)) {
+        if (!weft__ws_message_recoded(message))
+            options->recode(options->recode_ctx, message);
+        message = weft__ws_message_recoded(message);
+    }
+    if (!message)
+        return NULL;
+    if (variant == WEFT_TOPIC_PLAIN || variant == WEFT_TOPIC_RECODED || !options->deflate)
         return message->plain;
     if (!weft__ws_message_tried(message))
         options->deflate(options->deflate_ctx, message);
@@ -113,11 +127,20 @@ static struct weft_buf *frame_of(struct weft_topic *topic, struct weft_ws_messag
     return deflated ? deflated : message->plain;
 }
 
+static struct weft_buf *frame_of(struct weft_topic *topic, uint64_t n, unsigned variant)
+{
+    return weft__topics_frame(topic->topics, entry_at(topic, n)->message,
+                              (enum weft_topic_variant)variant);
+}
+
+/* More than WEFT_TOPIC_PACK_BYTES also when one of them cannot be made. */
 static size_t frames_len(struct weft_topic *topic, uint64_t from, uint64_t to, unsigned variant)
 {
     size_t len = 0;
-    for (uint64_t n = from; n < to && len <= WEFT_TOPIC_PACK_BYTES; n++)
-        len += frame_of(topic, entry_at(topic, n)->message, variant)->len;
+    for (uint64_t n = from; n < to && len <= WEFT_TOPIC_PACK_BYTES; n++) {
+        const struct weft_buf *frame = frame_of(topic, n, variant);
+        len += frame ? frame->len : WEFT_TOPIC_PACK_BYTES + 1;
+    }
     return len;
 }
 
@@ -137,7 +160,7 @@ static struct weft_topic_pack *pack(struct weft_topic *topic, uint64_t from, uin
         return NULL;
     uint8_t *at = weft__buf_data(frames);
     for (uint64_t n = from; n < to; n++) {
-        struct weft_buf *frame = frame_of(topic, entry_at(topic, n)->message, variant);
+        struct weft_buf *frame = frame_of(topic, n, variant);
         memcpy(at, weft__buf_data(frame), frame->len);
         at += frame->len;
     }
@@ -159,15 +182,13 @@ static void drop_packs(struct weft_topic *topic)
 
 static void hand_one(struct weft_topic *topic, struct weft_topic_subscriber *subscriber, uint64_t n)
 {
-    struct weft_ws_message *message = entry_at(topic, n)->message;
+    struct weft_buf *frame = frame_of(topic, n, subscriber->variant);
     topic->topics->stats.deliveries++;
     topic->topics->stats.sends++;
-    if (subscriber->variant == WEFT_TOPIC_OWN) {
-        subscriber->ops->send_message(subscriber, message);
-        return;
-    }
-    struct weft_buf *frame = frame_of(topic, message, subscriber->variant);
-    subscriber->ops->send(subscriber, weft__buf_slice(frame), frame, 1);
+    if (frame)
+        subscriber->ops->send(subscriber, weft__buf_slice(frame), frame, 1);
+    else
+        subscriber->ops->send_message(subscriber, entry_at(topic, n)->message);
 }
 
 /* Hands over everything from |from| to before |to|, none of which is spared. */

@@ -42,7 +42,9 @@ enum {
 enum weft_topic_variant {
     WEFT_TOPIC_PLAIN,
     WEFT_TOPIC_DEFLATED, /* frames that stand alone; the plain one where compressing does not pay */
-    WEFT_TOPIC_OWN,      /* it encodes each message for itself: its compression has a context */
+    WEFT_TOPIC_RECODED,  /* on the other wire: what the option |recode| makes of a message */
+    WEFT_TOPIC_RECODED_DEFLATED,
+    WEFT_TOPIC_OWN, /* it encodes each message for itself: its compression has a context */
 };
 
 struct weft_topic_subscriber;
@@ -52,7 +54,8 @@ struct weft_topic_ops {
      * takes a reference to that if it keeps them. */
     void (*send)(struct weft_topic_subscriber *subscriber, struct weft_slice frames,
                  struct weft_buf *owner, size_t count);
-    /* The same for one message, to a subscriber of the variant OWN. */
+    /* The same for one message, to a subscriber of the variant OWN, or when there was no memory to
+     * recode it. */
     void (*send_message)(struct weft_topic_subscriber *subscriber, struct weft_ws_message *message);
     /* Bytes it was given that are not sent. */
     size_t (*unsent)(const struct weft_topic_subscriber *subscriber);
@@ -71,6 +74,10 @@ struct weft_topics_options {
     /* Tries to compress |message| (weft__ws_message_set_deflated); NULL: nothing is compressed. */
     void (*deflate)(void *ctx, struct weft_ws_message *message);
     void *deflate_ctx;
+    /* Says |message| on the other wire (weft__ws_message_set_recoded), if there is memory. Must be
+     * there when a subscriber wants what is recoded. */
+    void (*recode)(void *ctx, struct weft_ws_message *message);
+    void *recode_ctx;
 };
 
 struct weft_topics_stats {
@@ -112,7 +119,7 @@ struct weft_topic {
     uint64_t first;   /* the oldest message kept */
     uint64_t flushed; /* the first that those in step did not get */
     uint64_t next;
-    struct weft_topic_pack packs[2]; /* plain, deflated */
+    struct weft_topic_pack packs[WEFT_TOPIC_OWN]; /* by variant */
 };
 
 struct weft_topic_subscriber {
@@ -161,6 +168,11 @@ enum weft_topic_publish_flag {
  */
 WEFT_MUST_USE int weft__topic_publish(struct weft_topic *topic, struct weft_ws_message *message,
                                       struct weft_topic_subscriber *except, unsigned flags);
+
+/* The frame of |message| for a receiver of |variant|, made if need be. NULL: it encodes messages
+ * for itself, or has to, since there was no memory. **Lifetime:** the message's. */
+struct weft_buf *weft__topics_frame(struct weft_topics *topics, struct weft_ws_message *message,
+                                    enum weft_topic_variant variant);
 
 /* Hands |subscriber| everything published before now, at once: for what must not overtake it, such
  * as the answer to a call. */

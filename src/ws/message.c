@@ -17,6 +17,7 @@ struct weft_ws_message *weft__ws_message_of_frame(const struct weft_alloc *alloc
     message->plain = weft__buf_ref(frame);
     message->payload_at = (size_t)used;
     atomic_init(&message->chosen, NULL);
+    atomic_init(&message->recoded, NULL);
     return message;
 }
 
@@ -51,6 +52,7 @@ void weft__ws_message_unref(struct weft_ws_message *message)
     if (!message || atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) != 1)
         return;
     weft__buf_unref(atomic_load_explicit(&message->chosen, memory_order_relaxed));
+    weft__ws_message_unref(atomic_load_explicit(&message->recoded, memory_order_relaxed));
     weft__buf_unref(message->plain);
     weft__mem_free(message->alloc, message, sizeof(*message));
 }
@@ -64,4 +66,12 @@ void weft__ws_message_set_deflated(struct weft_ws_message *message, struct weft_
     if (!atomic_compare_exchange_strong_explicit(&message->chosen, &none, chosen,
                                                  memory_order_acq_rel, memory_order_acquire))
         weft__buf_unref(chosen);
+}
+
+void weft__ws_message_set_recoded(struct weft_ws_message *message, struct weft_ws_message *recoded)
+{
+    struct weft_ws_message *none = NULL;
+    if (!atomic_compare_exchange_strong_explicit(&message->recoded, &none, recoded,
+                                                 memory_order_acq_rel, memory_order_acquire))
+        weft__ws_message_unref(recoded);
 }

@@ -4,12 +4,14 @@
  * reference between connections and threads.
  *
  *   weft__ws_message_new ─► plain frame, the same bytes for every receiver (servers do not mask)
- *                        └► deflated frame: made by whoever needs it first, kept for the others
+ *                        ├► deflated frame: made by whoever needs it first, kept for the others
+ *                        └► recoded: the same said on another wire, a message of its own; likewise
  *
  * The deflated frame stands alone (RFC 7692 §7.2.3.3: nothing before it is referred to), so it is
  * right for every receiver that negotiated permessage-deflate and whose window holds the payload.
  *
- * **Thread:** references, and the deflated frame, may be taken, set and dropped on any thread.
+ * **Thread:** references, the deflated frame and the recoded message may be taken, set and dropped
+ * on any thread.
  */
 #ifndef WEFT_WS_MESSAGE_H
 #define WEFT_WS_MESSAGE_H
@@ -26,6 +28,7 @@ struct weft_ws_message {
     /* What compressing gave: the deflated frame, or |plain| when it did not pay; NULL: not tried.
      * Once set it stays, since those who pack frames count on lengths that they added up before. */
     _Atomic(struct weft_buf *) chosen;
+    _Atomic(struct weft_ws_message *) recoded; /* NULL: not made. Once set it stays */
 };
 
 /* A message with one reference, holding a copy of |payload|. |alloc| is thread-safe. NULL when out
@@ -67,5 +70,16 @@ static inline struct weft_buf *weft__ws_message_deflated(const struct weft_ws_me
 /* Says what compressing gave: |frame|, of which a reference is taken, or NULL when it did not pay.
  * Of two that did it at the same time the first is kept. */
 void weft__ws_message_set_deflated(struct weft_ws_message *message, struct weft_buf *frame);
+
+/* The same on the other wire, or NULL: nobody made it. **Lifetime:** the message's. */
+static inline struct weft_ws_message *
+weft__ws_message_recoded(const struct weft_ws_message *message)
+{
+    return atomic_load_explicit(&message->recoded, memory_order_acquire);
+}
+
+/* Says what |message| is on the other wire: takes over the reference to |recoded|. Of two that did
+ * it at the same time the first is kept. */
+void weft__ws_message_set_recoded(struct weft_ws_message *message, struct weft_ws_message *recoded);
 
 #endif

@@ -18,6 +18,7 @@ struct reader {
     size_t held;
     bool lagged;
     bool compressed;
+    bool recoded;
 };
 
 static struct reader *reader_of(const struct weft_topic_subscriber *subscriber)
@@ -42,6 +43,7 @@ static void on_send(struct weft_topic_subscriber *subscriber, struct weft_slice 
     reader->sends++;
     reader->last = owner;
     reader->compressed = (frames.ptr[0] & 0x40) != 0;
+    reader->recoded = (frames.ptr[0] & 0x0f) == WEFT_WS_OPCODE_BINARY;
     while (frames.len) {
         struct weft_ws_head head;
         ptrdiff_t used = weft__ws_head_decode(frames.ptr, frames.len, &head);
@@ -84,6 +86,8 @@ struct world {
     struct weft_topics topics;
     struct weft_topic topic;
     unsigned deflated;
+    unsigned recoded;
+    bool no_recoding; /* there is no memory for it */
 };
 
 /* "Compresses" by setting RSV1. */
@@ -98,6 +102,19 @@ static void deflate(void *ctx, struct weft_ws_message *message)
     weft__buf_unref(frame);
 }
 
+/* The other wire of this test is the same text as binary messages. */
+static void recode(void *ctx, struct weft_ws_message *message)
+{
+    struct world *world = ctx;
+    world->recoded++;
+    struct weft_ws_message *recoded =
+        world->no_recoding ? NULL
+                           : weft__ws_message_new(message->alloc, WEFT_WS_OPCODE_BINARY,
+                                                  weft__ws_message_payload(message));
+    if (recoded)
+        weft__ws_message_set_recoded(message, recoded);
+}
+
 static void world_init(struct world *world, const struct weft_topics_options *options)
 {
     struct weft_topics_options own = options ? *options : (struct weft_topics_options){0};
@@ -105,7 +122,11 @@ static void world_init(struct world *world, const struct weft_topics_options *op
     own.alloc = &world->mem.alloc;
     own.deflate = deflate;
     own.deflate_ctx = world;
+    own.recode = recode;
+    own.recode_ctx = world;
     world->deflated = 0;
+    world->recoded = 0;
+    world->no_recoding = false;
     weft__topics_init(&world->topics, &own);
     weft__topic_init(&world->topic, &world->topics);
 }
@@ -373,6 +394,53 @@ static void message_is_compressed_once_for_all_who_want_it(void **state)
     world_done(&world);
 }
 
+static void message_is_recoded_once_for_all_on_the_other_wire(void **state)
+{
+    (void)state;
+    struct world world;
+    struct reader readers[4];
+    world_init(&world, NULL);
+    for (size_t i = 0; i < 4; i++) {
+        readers[i] = (struct reader){0};
+        weft__topic_subscribe(&world.topic, &readers[i].subscriber, &ops,
+                              i < 2    ? WEFT_TOPIC_RECODED
+                              : i == 2 ? WEFT_TOPIC_RECODED_DEFLATED
+                                       : WEFT_TOPIC_PLAIN);
+    }
+    say(&world, 1);
+    say(&world, 2);
+    weft__topics_flush(&world.topics);
+    assert_int_equal(world.recoded, 2);
+    assert_int_equal(world.deflated, 2);
+    assert_ptr_equal(readers[0].last, readers[1].last);
+    assert_true(readers[0].recoded && !readers[0].compressed);
+    assert_true(readers[2].recoded && readers[2].compressed);
+    assert_false(readers[3].recoded || readers[3].compressed);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(readers[i].sends, 1);
+        assert_got(&readers[i], 2, (const unsigned[]){1, 2});
+        weft__topic_unsubscribe(&readers[i].subscriber);
+    }
+    world_done(&world);
+}
+
+static void what_cannot_be_recoded_is_handed_over_as_it_is(void **state)
+{
+    (void)state;
+    struct world world;
+    struct reader reader = {0};
+    world_init(&world, NULL);
+    world.no_recoding = true;
+    weft__topic_subscribe(&world.topic, &reader.subscriber, &ops, WEFT_TOPIC_RECODED);
+    say(&world, 1);
+    say(&world, 2);
+    weft__topics_flush(&world.topics);
+    assert_int_equal(reader.sends, 2);
+    assert_got(&reader, 2, (const unsigned[]){1, 2});
+    weft__topic_unsubscribe(&reader.subscriber);
+    world_done(&world);
+}
+
 static void nobody_subscribed_means_nothing_is_kept(void **state)
 {
     (void)state;
@@ -541,6 +609,8 @@ int main(void)
         cmocka_unit_test(reader_that_falls_off_the_ring_has_lagged),
         cmocka_unit_test(more_than_a_ring_in_one_tick_loses_nothing),
         cmocka_unit_test(message_is_compressed_once_for_all_who_want_it),
+        cmocka_unit_test(message_is_recoded_once_for_all_on_the_other_wire),
+        cmocka_unit_test(what_cannot_be_recoded_is_handed_over_as_it_is),
         cmocka_unit_test(nobody_subscribed_means_nothing_is_kept),
         cmocka_unit_test(lack_of_memory_loses_nothing_that_was_published),
         cmocka_unit_test(random_life_agrees_with_a_model),
