@@ -5,6 +5,7 @@
 static const struct weft_ot_type *const types[] = {
     &weft__ot_text,
     &weft__ot_json,
+    &weft__ot_rich,
 };
 
 const struct weft_ot_type *weft__ot_type_find(struct weft_slice name)

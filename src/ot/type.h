@@ -54,6 +54,9 @@ static inline int weft__ot_fail(struct weft_ot_error *error, int err, int status
 struct weft_ot_type {
     const char *name; /* as in the `type` of doc.open */
 
+    /* A submitted operation is transformed on the RIGHT of those logged before it, not the LEFT. */
+    bool logged_first;
+
     /* Reads and checks an operation: everything that can be wrong without knowing the document. The
      * result is in canonical form and does not refer to |value|. */
     int (*op_parse)(const struct weft_alloc *alloc, const struct weft_json *value, void **ret_op,
@@ -132,6 +135,9 @@ extern const struct weft_ot_type weft__ot_text;
 
 /* JSON documents, json1: see ot/tree.h. */
 extern const struct weft_ot_type weft__ot_json;
+
+/* Rich text, Delta with embeds: see ot/rich.h. */
+extern const struct weft_ot_type weft__ot_rich;
 
 /* The type called |name|, or NULL. **Lifetime:** static. */
 const struct weft_ot_type *weft__ot_type_find(struct weft_slice name);

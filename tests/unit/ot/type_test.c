@@ -7,6 +7,7 @@ static void types_are_found_by_their_whole_name(void **state)
 {
     (void)state;
     assert_ptr_equal(weft__ot_type_find(WEFT_SLICE_LIT("text")), &weft__ot_text);
+    assert_ptr_equal(weft__ot_type_find(WEFT_SLICE_LIT("rich")), &weft__ot_rich);
     assert_null(weft__ot_type_find(WEFT_SLICE_LIT("")));
     assert_null(weft__ot_type_find(WEFT_SLICE_LIT("tex")));
     assert_null(weft__ot_type_find(WEFT_SLICE_LIT("texts")));
