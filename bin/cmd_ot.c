@@ -417,7 +417,7 @@ static bool filter(const struct weft_ot_type *type, struct input *in, struct wef
 int weft_cmd_ot(int argc, char **argv)
 {
     static const struct args_option options[] = {
-        {"type", "TYPE", NULL, "the kind of document: text, json"},
+        {"type", "TYPE", NULL, "the kind of document: text, rich, json"},
     };
     static const struct args_command command = {
         .name = "ot",
@@ -435,7 +435,7 @@ int weft_cmd_ot(int argc, char **argv)
         return args_fail(&command, "--type is missing");
     const struct weft_ot_type *type = weft__ot_type_find(weft__slice_str(name));
     if (!type)
-        return args_fail(&command, "unknown type '%s'; known types: text, json", name);
+        return args_fail(&command, "unknown type '%s'; known types: text, rich, json", name);
     struct input in = {0};
     struct weft_bytes out;
     weft__bytes_init(&in.buf, weft_alloc_default(),
