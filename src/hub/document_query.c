@@ -195,11 +195,12 @@ static int step_submit(struct weft_doc_job *job, const struct weft_record_op *re
 {
     void *other;
     void *moved;
+    enum weft_ot_side side = job->type->logged_first ? WEFT_OT_SIDE_RIGHT : WEFT_OT_SIDE_LEFT;
     int err = weft__hub_parse_op(job->document->hub, job->type, record->op, &other);
     if (err)
         return err;
-    err = job->type->op_transform(job->document->hub->options.alloc, job->request->op, other,
-                                  WEFT_OT_SIDE_LEFT, &moved, &job->error);
+    err = job->type->op_transform(job->document->hub->options.alloc, job->request->op, other, side,
+                                  &moved, &job->error);
     job->type->op_free(other);
     if (err)
         return err;

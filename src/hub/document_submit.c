@@ -105,12 +105,13 @@ static int catch_up(struct weft_document *document, struct weft_doc_request *req
                     struct weft_ot_error *error)
 {
     const struct weft_ot_type *type = document->type;
+    enum weft_ot_side side = type->logged_first ? WEFT_OT_SIDE_RIGHT : WEFT_OT_SIDE_LEFT;
     uint64_t head = weft__history_head(&document->history);
     while (request->version < head) {
         struct weft_doc_op *other = weft__history_get(&document->history, request->version + 1);
         void *moved;
-        int err = type->op_transform(document->hub->options.alloc, request->op, other->op,
-                                     WEFT_OT_SIDE_LEFT, &moved, error);
+        int err = type->op_transform(document->hub->options.alloc, request->op, other->op, side,
+                                     &moved, error);
         if (err)
             return err;
         type->op_free(request->op);
