@@ -11,7 +11,7 @@
  * Units are those of UTF-16; text is UTF-8, and nothing may divide a character. In canonical form
  * neighbours that could be one part are one, an insertion stands before a deletion at the same
  * place, and no operation ends with a plain retain. A document is an operation of insertions.
- * What is accepted and refused is said in docs/protocol/rich.md.
+ * What is accepted and refused is said in docs/protocol/documents-rich.md.
  *
  * Attributes are kept as entries sorted by key, [u32 key length | u32 value length | key | value],
  * values and embeds as compact JSON with sorted keys: equal ones are equal bytes.
