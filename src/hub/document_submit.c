@@ -121,14 +121,15 @@ static int catch_up(struct weft_document *document, struct weft_doc_request *req
     return 0;
 }
 
-/* Applies |op| to the head unless it becomes too large. |json_bytes| bounds what |op| inserts. */
+/* Applies |op| to the head unless it becomes too large. |json_bytes| is the size of |op|. */
 static int apply_bounded(struct weft_document *document, const void *op, size_t json_bytes,
                          struct weft_ot_error *error)
 {
     const struct weft_ot_type *type = document->type;
     size_t max = document->hub->options.max_document;
+    uint64_t growth = type->op_growth ? type->op_growth(op) : json_bytes;
     void *before;
-    if (type->doc_bytes(document->head) + json_bytes <= max)
+    if (type->doc_bytes(document->head) + growth <= max)
         return type->doc_apply(document->head, op, error);
     int err = type->doc_snapshot(document->head, &before);
     if (err)

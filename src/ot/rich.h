@@ -28,10 +28,11 @@
 #define WEFT_RICH_UNITS_MAX 0x7fffffffu
 
 enum {
-    WEFT_RICH_PARTS_MAX = 262144,          /* of an operation that a peer may send */
-    WEFT_RICH_ATTRIBUTES_MAX = 256,        /* of one part */
-    WEFT_RICH_ATTRIBUTE_BYTES_MAX = 65536, /* of one part, as kept */
-    WEFT_RICH_DEPTH_MAX = 40,              /* containers inside one another in a value */
+    WEFT_RICH_PARTS_MAX = 262144,          /* of an operation */
+    WEFT_RICH_ATTRIBUTE_BYTES_MAX = 16384, /* of one part, as kept */
+    WEFT_RICH_DEPTH_MAX = 56,              /* containers in one another, from the array of parts */
+    WEFT_RICH_NEST_MAX = 8,                /* documents in one another */
+    WEFT_RICH_BYTES_MAX = 64 << 20,        /* text and attributes of an operation or document */
 };
 
 enum weft_rich_kind {
@@ -55,7 +56,7 @@ struct weft_rich_op {
     size_t size;       /* bytes of this allocation */
     uint32_t base;     /* units retained and deleted: no shorter document fits */
     uint32_t inserted; /* units inserted */
-    size_t bytes;      /* of text and embeds inserted */
+    size_t bytes;      /* inserted: text, embeds and their attributes */
     uint32_t count;
     struct weft_rich_part parts[];
 };

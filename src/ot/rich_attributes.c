@@ -147,14 +147,14 @@ int weft__rich_value(const struct weft_json *value, unsigned depth, struct weft_
 }
 
 /* Appends one entry, whose value is written by weft__rich_value. */
-static int put_entry(const struct weft_json *key, struct weft_bytes *out)
+static int put_entry(const struct weft_json *key, unsigned depth, struct weft_bytes *out)
 {
     struct weft_slice name = weft__json_string(key);
     size_t at = out->len;
     uint32_t head[2] = {(uint32_t)name.len, 0};
     weft__bytes_append(out, head, HEAD);
     weft__bytes_append_slice(out, name);
-    int err = weft__rich_value(weft__json_member(key), WEFT_RICH_DEPTH_MAX, out);
+    int err = weft__rich_value(weft__json_member(key), depth, out);
     if (!err && !out->err) {
         head[1] = (uint32_t)(out->len - at - HEAD - name.len);
         memcpy(out->ptr + at, head, HEAD);
@@ -162,29 +162,34 @@ static int put_entry(const struct weft_json *key, struct weft_bytes *out)
     return err ? err : out->err;
 }
 
-int weft__rich_attributes(const struct weft_json *object, bool keep_null, struct weft_bytes *out,
-                          struct weft_ot_error *error)
+static int put_entries(const struct weft_json *object, bool keep_null, unsigned depth,
+                       struct weft_bytes *out)
 {
     size_t count = weft__json_count(object);
     size_t start = out->len;
     int err = 0;
-    if (!weft__json_is(object, WEFT_JSON_OBJECT))
-        return weft__ot_fail(error, WEFT_ERR_OP, WEFT_STATUS_INVALID_ARGUMENT,
-                             "attributes must be an object");
-    if (count > WEFT_RICH_ATTRIBUTES_MAX)
-        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_INVALID_ARGUMENT,
-                             "a part has too many attributes");
-    const struct weft_json *keys[WEFT_RICH_ATTRIBUTES_MAX];
-    size_t used = 0;
-    WEFT_JSON_EACH_KEY (key, object)
-        if (keep_null || !weft__json_is(weft__json_member(key), WEFT_JSON_NULL))
-            keys[used++] = key;
-    sort_keys(keys, used);
-    for (size_t i = 0; i < used && !err; i++) {
-        err = put_entry(keys[i], out);
+    if (depth == 0 || count > WEFT_RICH_ATTRIBUTE_BYTES_MAX / (HEAD + 1))
+        return WEFT_ERR_TOO_BIG;
+    const struct weft_json **keys = sorted_keys(object, out->alloc);
+    if (!keys)
+        return WEFT_ERR_NOMEM;
+    for (size_t i = 0; i < count && !err; i++) {
+        if (keep_null || !weft__json_is(weft__json_member(keys[i]), WEFT_JSON_NULL))
+            err = put_entry(keys[i], depth - 1, out);
         if (!err && out->len - start > WEFT_RICH_ATTRIBUTE_BYTES_MAX)
             err = WEFT_ERR_TOO_BIG;
     }
+    weft__mem_free(out->alloc, keys, count * sizeof(*keys));
+    return err;
+}
+
+int weft__rich_attributes(const struct weft_json *object, bool keep_null, unsigned depth,
+                          struct weft_bytes *out, struct weft_ot_error *error)
+{
+    if (!weft__json_is(object, WEFT_JSON_OBJECT))
+        return weft__ot_fail(error, WEFT_ERR_OP, WEFT_STATUS_INVALID_ARGUMENT,
+                             "attributes must be an object");
+    int err = weft__json_count(object) ? put_entries(object, keep_null, depth, out) : 0;
     if (err == WEFT_ERR_TOO_BIG)
         return weft__ot_fail(error, err, WEFT_STATUS_INVALID_ARGUMENT,
                              "attributes are too large or nested too deeply");
@@ -249,8 +254,12 @@ static void merge(struct weft_rich_build *b, const struct weft_rich_part *one,
         if (diff >= 0)
             has_r = next(&right, &r);
     }
+    const struct weft_rich_part *last = b->count ? &b->parts[b->count - 1] : NULL;
     part->attr_len = (uint32_t)out.len;
-    part->attr = out.len ? (uint8_t *)weft__arena_copy(&b->scratch, out.ptr, out.len) : NULL;
+    if (out.len && last && last->attr_len == out.len && memcmp(last->attr, out.ptr, out.len) == 0)
+        part->attr = last->attr; /* however many pieces get the same */
+    else
+        part->attr = out.len ? (uint8_t *)weft__arena_copy(&b->scratch, out.ptr, out.len) : NULL;
     if (out.err == WEFT_ERR_TOO_BIG)
         weft__rich_build_fail(b, WEFT_ERR_TOO_BIG, WEFT_STATUS_RESOURCE_EXHAUSTED,
                               "attributes would be too large");

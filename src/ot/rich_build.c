@@ -9,6 +9,7 @@ void weft__rich_build_init(struct weft_rich_build *b, const struct weft_alloc *a
     b->parts = b->few;
     b->count = 0;
     b->cap = WEFT_ARRAY_LEN(b->few);
+    b->held = 0;
     b->err = 0;
     b->error = (struct weft_ot_error){0};
     weft__arena_init(&b->scratch, alloc, SIZE_MAX);
@@ -43,27 +44,6 @@ static bool grow(struct weft_rich_build *b)
     return true;
 }
 
-void weft__rich_build_add(struct weft_rich_build *b, struct weft_rich_part part)
-{
-    if (b->err || part.units == 0)
-        return;
-    struct weft_rich_part *last = b->count ? &b->parts[b->count - 1] : NULL;
-    bool after_delete = last && last->kind == WEFT_RICH_KIND_DELETE;
-    if (after_delete && part.kind == WEFT_RICH_KIND_DELETE &&
-        part.units <= UINT32_MAX - last->units) {
-        last->units += part.units;
-        return;
-    }
-    if (b->count == b->cap && !grow(b))
-        return;
-    b->parts[b->count] = part;
-    if (after_delete && part.kind == WEFT_RICH_KIND_INSERT) {
-        b->parts[b->count] = b->parts[b->count - 1];
-        b->parts[b->count - 1] = part;
-    }
-    b->count++;
-}
-
 static bool same_attributes(const struct weft_rich_part *a, const struct weft_rich_part *b)
 {
     return a->attr_len == b->attr_len &&
@@ -75,11 +55,46 @@ static bool joins(const struct weft_rich_part *a, const struct weft_rich_part *b
     return a->kind == b->kind && !a->embed && !b->embed && same_attributes(a, b);
 }
 
+/* Counts what |part| holds behind |last|, which may be NULL. */
+static bool hold(struct weft_rich_build *b, const struct weft_rich_part *last,
+                 const struct weft_rich_part *part)
+{
+    b->held += part->len;
+    if (part->attr_len && !(last && joins(last, part)))
+        b->held += part->attr_len;
+    if (b->held <= WEFT_RICH_BYTES_MAX)
+        return true;
+    weft__rich_build_fail(b, WEFT_ERR_TOO_BIG, WEFT_STATUS_RESOURCE_EXHAUSTED,
+                          "the result would be too large");
+    return false;
+}
+
+void weft__rich_build_add(struct weft_rich_build *b, struct weft_rich_part part)
+{
+    if (b->err || part.units == 0)
+        return;
+    struct weft_rich_part *last = b->count ? &b->parts[b->count - 1] : NULL;
+    bool after_delete = last && last->kind == WEFT_RICH_KIND_DELETE;
+    if (after_delete && part.kind == WEFT_RICH_KIND_DELETE &&
+        part.units <= UINT32_MAX - last->units) {
+        last->units += part.units;
+        return;
+    }
+    if (!hold(b, last, &part) || (b->count == b->cap && !grow(b)))
+        return;
+    b->parts[b->count] = part;
+    if (after_delete && part.kind == WEFT_RICH_KIND_INSERT) {
+        b->parts[b->count] = b->parts[b->count - 1];
+        b->parts[b->count - 1] = part;
+    }
+    b->count++;
+}
+
 struct sums {
     uint64_t base;
     uint64_t inserted;
-    uint64_t bytes; /* of text inserted */
-    uint64_t held;  /* of text and attributes */
+    uint64_t bytes; /* inserted: text, embeds and attributes */
+    uint64_t held;  /* the same of all parts */
     size_t count;   /* parts after joining */
 };
 
@@ -90,15 +105,17 @@ static struct sums sum(const struct weft_rich_part *parts, size_t count)
         const struct weft_rich_part *part = &parts[i];
         if (part->kind == WEFT_RICH_KIND_INSERT) {
             s.inserted += part->units;
-            s.bytes += part->len;
         } else {
             s.base += part->units;
         }
-        s.held += part->len;
+        uint64_t held = part->len;
         if (i == 0 || !joins(part - 1, part)) {
             s.count++;
-            s.held += part->attr_len;
+            held += part->attr_len;
         }
+        s.held += held;
+        if (part->kind == WEFT_RICH_KIND_INSERT)
+            s.bytes += held;
     }
     return s;
 }
@@ -149,6 +166,14 @@ int weft__rich_build_pack(struct weft_rich_build *b, const struct weft_rich_part
     return 0;
 }
 
+int weft__rich_build_content(struct weft_rich_build *b, struct weft_rich_op **ret_op,
+                             struct weft_ot_error *error)
+{
+    if (b->err)
+        return weft__ot_fail(error, b->err, b->error.status, b->error.message);
+    return weft__rich_build_pack(b, b->parts, b->count, ret_op, error);
+}
+
 int weft__rich_build_finish(struct weft_rich_build *b, struct weft_rich_op **ret_op,
                             struct weft_ot_error *error)
 {
@@ -160,6 +185,9 @@ int weft__rich_build_finish(struct weft_rich_build *b, struct weft_rich_op **ret
             break;
         b->count--;
     }
+    if (b->count > WEFT_RICH_PARTS_MAX)
+        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_RESOURCE_EXHAUSTED,
+                             "the operation would have too many parts");
     return weft__rich_build_pack(b, b->parts, b->count, ret_op, error);
 }
 

@@ -14,6 +14,7 @@ struct weft_rich_build {
     struct weft_rich_part *parts; /* |few|, or an allocation */
     size_t count;
     size_t cap;
+    size_t held; /* bytes of text and attributes, at most WEFT_RICH_BYTES_MAX */
     int err;
     struct weft_ot_error error; /* says why, when |err| is set */
     struct weft_arena scratch;
@@ -34,7 +35,11 @@ WEFT_MUST_USE int weft__rich_build_pack(struct weft_rich_build *b,
                                         const struct weft_rich_part *parts, size_t count,
                                         struct weft_rich_op **ret_op, struct weft_ot_error *error);
 
-/* All that was added, without a plain retain at the end. */
+/* All that was added, a document: insertions, as many as there are. */
+WEFT_MUST_USE int weft__rich_build_content(struct weft_rich_build *b, struct weft_rich_op **ret_op,
+                                           struct weft_ot_error *error);
+
+/* All that was added, without a plain retain at the end; at most WEFT_RICH_PARTS_MAX parts. */
 WEFT_MUST_USE int weft__rich_build_finish(struct weft_rich_build *b, struct weft_rich_op **ret_op,
                                           struct weft_ot_error *error);
 
@@ -77,9 +82,11 @@ void weft__rich_compose_into(struct weft_rich_build *b, struct weft_rich_cursor 
 WEFT_MUST_USE int weft__rich_value(const struct weft_json *value, unsigned depth,
                                    struct weft_bytes *out);
 
-/* Appends the attributes |object| as entries; |keep_null| false leaves out those that are null. */
+/* Appends the attributes |object| as entries; |keep_null| false leaves out those that are null.
+ * |depth| as above, the object included. */
 WEFT_MUST_USE int weft__rich_attributes(const struct weft_json *object, bool keep_null,
-                                        struct weft_bytes *out, struct weft_ot_error *error);
+                                        unsigned depth, struct weft_bytes *out,
+                                        struct weft_ot_error *error);
 void weft__rich_attributes_write(const struct weft_rich_part *part, struct weft_json_writer *out);
 
 /* What becomes of the attributes of |base| when those of |over| are set, made in |b|'s scratch. */

@@ -317,7 +317,7 @@ static int adopt(struct weft_rich_doc *doc, const struct weft_rich_op *op, struc
     if (doc->list)
         bytes -= bytes_of(doc->list, e->first, e->next);
     uint64_t units = doc->units - units_gone + op->inserted;
-    if (bytes > WEFT_RICH_UNITS_MAX || units > WEFT_RICH_UNITS_MAX)
+    if (bytes > WEFT_RICH_BYTES_MAX || units > WEFT_RICH_UNITS_MAX)
         return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_RESOURCE_EXHAUSTED,
                              "the document would be too large");
     if (replace(doc, e))
@@ -363,9 +363,24 @@ int weft__rich_doc_content(const struct weft_rich_doc *doc, struct weft_rich_op 
         for (uint32_t j = 0; j < op->count; j++)
             weft__rich_build_add(&b, op->parts[j]);
     }
-    int err = weft__rich_build_finish(&b, ret_op, error);
+    int err = weft__rich_build_content(&b, ret_op, error);
     weft__rich_build_done(&b);
     return err;
+}
+
+/* A part may divide runs at both of its ends and move a border of chunks, and each new piece has
+ * the attributes once more; so has each chunk of a long insertion. */
+uint64_t weft__rich_doc_growth(const struct weft_rich_op *op)
+{
+    uint64_t growth = 0;
+    for (uint32_t i = 0; i < op->count; i++) {
+        const struct weft_rich_part *part = &op->parts[i];
+        uint64_t pieces = part->kind == WEFT_RICH_KIND_INSERT
+                              ? (uint64_t)part->len / CHUNK_BYTES + 1
+                              : part->units;
+        growth += part->len + part->attr_len * pieces + 3 * (uint64_t)WEFT_RICH_ATTRIBUTE_BYTES_MAX;
+    }
+    return growth;
 }
 
 size_t weft__rich_doc_bytes(const struct weft_rich_doc *doc)

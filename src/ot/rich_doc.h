@@ -39,6 +39,10 @@ WEFT_MUST_USE int weft__rich_doc_apply(struct weft_rich_doc *doc, const struct w
 WEFT_MUST_USE int weft__rich_doc_content(const struct weft_rich_doc *doc,
                                          struct weft_rich_op **ret_op, struct weft_ot_error *error);
 
+/* Most bytes that |op| adds to any document. */
+uint64_t weft__rich_doc_growth(const struct weft_rich_op *op);
+
+/* Of text, embeds and attributes, as they are kept. */
 size_t weft__rich_doc_bytes(const struct weft_rich_doc *doc);
 uint64_t weft__rich_doc_length(const struct weft_rich_doc *doc);
 

@@ -61,36 +61,85 @@ static int keep(struct weft_rich_build *b, struct weft_bytes *out, const uint8_t
     return err ? no_memory(error) : 0;
 }
 
+/* How deep a value may go: containers, and documents in one another. */
+struct room {
+    unsigned depth;
+    unsigned nest;
+};
+
+static int parse_parts(const struct weft_alloc *alloc, const struct weft_json *array, bool doc,
+                       struct room room, struct weft_rich_op **ret_op, struct weft_ot_error *error);
+
+static int parse_any(const struct weft_alloc *alloc, const struct weft_json *value,
+                     struct room room, struct weft_rich_op **ret_op, struct weft_ot_error *error)
+{
+    if (weft__json_is(value, WEFT_JSON_OBJECT) && weft__json_count(value) == 1)
+        value = weft__json_get(value, "ops");
+    if (!weft__json_is(value, WEFT_JSON_ARRAY))
+        return refuse(error, "a rich text operation must have the member ops, an array");
+    if (weft__json_count(value) > WEFT_RICH_PARTS_MAX)
+        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_INVALID_ARGUMENT,
+                             "the operation has too many parts");
+    return parse_parts(alloc, value, false, room, ret_op, error);
+}
+
+static int parse_content(const struct weft_alloc *alloc, const struct weft_json *value,
+                         struct room room, struct weft_rich_op **ret_op,
+                         struct weft_ot_error *error)
+{
+    if (!weft__json_is(value, WEFT_JSON_ARRAY))
+        return refuse(error, "a rich text document must be an array");
+    WEFT_JSON_EACH (element, value) {
+        if (!weft__json_get(element, "insert"))
+            return refuse(error, "a rich text document must be insertions");
+    }
+    return parse_parts(alloc, value, true, room, ret_op, error);
+}
+
+/* What stands in |delta|, an embed's document or an operation on one. */
+static int parse_inner(const struct weft_json *delta, bool insert, struct weft_rich_build *b,
+                       struct room room, struct weft_bytes *out, struct weft_ot_error *error)
+{
+    struct weft_rich_op *inner;
+    struct room inside = {room.depth - 1, room.nest - 1};
+    if (room.nest == 0)
+        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_INVALID_ARGUMENT,
+                             "too many documents in one another");
+    int err = insert ? parse_content(b->alloc, delta, inside, &inner, error)
+                     : parse_any(b->alloc, delta, inside, &inner, error);
+    if (err)
+        return err;
+    weft__rich_embed_write(inner, out);
+    weft__rich_free(inner);
+    return 0;
+}
+
 /* An embed to insert, or what to do with one. */
 static int parse_embed(const struct weft_json *value, struct weft_rich_part *part,
-                       struct weft_rich_build *b, struct weft_ot_error *error)
+                       struct weft_rich_build *b, struct room room, struct weft_ot_error *error)
 {
     const struct weft_json *delta = weft__json_get(value, "delta");
+    bool insert = part->kind == WEFT_RICH_KIND_INSERT;
     struct weft_bytes out;
     int err;
     if (!weft__json_is(value, WEFT_JSON_OBJECT) || weft__json_count(value) != 1)
         return refuse(error, "an embed must be an object with one member");
-    if (!delta && part->kind == WEFT_RICH_KIND_RETAIN)
+    if (!delta && !insert)
         return refuse(error, "embeds of this kind have no operations");
     weft__bytes_init(&out, b->alloc, WEFT_RICH_UNITS_MAX);
     if (delta) {
-        struct weft_rich_op *inner;
-        err = part->kind == WEFT_RICH_KIND_INSERT
-                  ? weft__rich_parse_doc(b->alloc, delta, &inner, error)
-                  : weft__rich_parse(b->alloc, delta, &inner, error);
-        if (err)
-            return err;
-        weft__rich_embed_write(inner, &out);
-        weft__rich_free(inner);
+        err = parse_inner(delta, insert, b, room, &out, error);
     } else {
-        err = weft__rich_value(value, WEFT_RICH_DEPTH_MAX, &out);
-        if (err == WEFT_ERR_TOO_BIG) {
-            weft__bytes_done(&out);
-            return weft__ot_fail(error, err, WEFT_STATUS_INVALID_ARGUMENT,
-                                 "an embed is nested too deeply");
-        }
-        if (err && !out.err)
-            out.err = err;
+        err = weft__rich_value(value, room.depth, &out);
+        if (err == WEFT_ERR_TOO_BIG)
+            weft__ot_fail(error, err, WEFT_STATUS_INVALID_ARGUMENT,
+                          "an embed is nested too deeply");
+        else if (err)
+            err = no_memory(error);
+    }
+    if (err) {
+        weft__bytes_done(&out);
+        return err;
     }
     part->embed = true;
     part->units = 1;
@@ -98,18 +147,20 @@ static int parse_embed(const struct weft_json *value, struct weft_rich_part *par
 }
 
 static int parse_attributes(const struct weft_json *value, struct weft_rich_part *part,
-                            struct weft_rich_build *b, struct weft_ot_error *error)
+                            struct weft_rich_build *b, struct room room,
+                            struct weft_ot_error *error)
 {
     struct weft_bytes out;
     weft__bytes_init(&out, b->alloc, WEFT_RICH_UNITS_MAX);
-    int err = weft__rich_attributes(value, part->kind == WEFT_RICH_KIND_RETAIN, &out, error);
+    int err =
+        weft__rich_attributes(value, part->kind == WEFT_RICH_KIND_RETAIN, room.depth, &out, error);
     if (!err)
         return keep(b, &out, &part->attr, &part->attr_len, error);
     weft__bytes_done(&out);
     return err;
 }
 
-static int parse_part(const struct weft_json *value, struct weft_rich_build *b,
+static int parse_part(const struct weft_json *value, struct weft_rich_build *b, struct room room,
                       struct weft_ot_error *error)
 {
     struct weft_rich_part part = {0};
@@ -129,60 +180,50 @@ static int parse_part(const struct weft_json *value, struct weft_rich_build *b,
     if (weft__json_is(insert, WEFT_JSON_STRING))
         err = parse_text(insert, &part, error);
     else if (insert || weft__json_is(retain, WEFT_JSON_OBJECT))
-        err = parse_embed(insert ? insert : retain, &part, b, error);
+        err = parse_embed(insert ? insert : retain, &part, b, room, error);
     else
         err = parse_count(retain ? retain : gone, &part, error);
     if (!err && attributes)
-        err = parse_attributes(attributes, &part, b, error);
+        err = parse_attributes(attributes, &part, b, room, error);
     if (!err)
         weft__rich_build_add(b, part);
     return err;
 }
 
-static int parse_parts(const struct weft_alloc *alloc, const struct weft_json *array,
-                       struct weft_rich_op **ret_op, struct weft_ot_error *error)
+static int parse_parts(const struct weft_alloc *alloc, const struct weft_json *array, bool doc,
+                       struct room room, struct weft_rich_op **ret_op, struct weft_ot_error *error)
 {
     struct weft_rich_build b;
     int err = 0;
+    if (room.depth < 3) /* the array, a part, and what is in it */
+        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_INVALID_ARGUMENT,
+                             "the operation is nested too deeply");
+    room.depth -= 2;
     weft__rich_build_init(&b, alloc);
     WEFT_JSON_EACH (element, array) {
-        err = parse_part(element, &b, error);
+        err = parse_part(element, &b, room, error);
         if (err)
             break;
     }
     if (!err)
-        err = weft__rich_build_finish(&b, ret_op, error);
+        err = doc ? weft__rich_build_content(&b, ret_op, error)
+                  : weft__rich_build_finish(&b, ret_op, error);
     weft__rich_build_done(&b);
     return err;
 }
 
+static const struct room whole = {WEFT_RICH_DEPTH_MAX, WEFT_RICH_NEST_MAX};
+
 int weft__rich_parse(const struct weft_alloc *alloc, const struct weft_json *value,
                      struct weft_rich_op **ret_op, struct weft_ot_error *error)
 {
-    if (weft__json_is(value, WEFT_JSON_OBJECT) && weft__json_count(value) == 1)
-        value = weft__json_get(value, "ops");
-    if (!weft__json_is(value, WEFT_JSON_ARRAY))
-        return refuse(error, "a rich text operation must have the member ops, an array");
-    if (weft__json_count(value) > WEFT_RICH_PARTS_MAX)
-        return weft__ot_fail(error, WEFT_ERR_TOO_BIG, WEFT_STATUS_INVALID_ARGUMENT,
-                             "the operation has too many parts");
-    return parse_parts(alloc, value, ret_op, error);
+    return parse_any(alloc, value, whole, ret_op, error);
 }
 
 int weft__rich_parse_doc(const struct weft_alloc *alloc, const struct weft_json *value,
                          struct weft_rich_op **ret_op, struct weft_ot_error *error)
 {
-    struct weft_rich_op *op;
-    if (!weft__json_is(value, WEFT_JSON_ARRAY))
-        return refuse(error, "a rich text document must be an array");
-    WEFT_JSON_EACH (element, value) {
-        if (!weft__json_get(element, "insert"))
-            return refuse(error, "a rich text document must be insertions");
-    }
-    int err = parse_parts(alloc, value, &op, error);
-    if (!err)
-        *ret_op = op;
-    return err;
+    return parse_content(alloc, value, whole, ret_op, error);
 }
 
 static void write_part(const struct weft_rich_part *part, struct weft_json_writer *out)

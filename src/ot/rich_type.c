@@ -37,6 +37,11 @@ static size_t op_memory(const void *op)
     return rich->size;
 }
 
+static uint64_t op_growth(const void *op)
+{
+    return weft__rich_doc_growth(op);
+}
+
 static int op_transform(const struct weft_alloc *alloc, const void *op, const void *other,
                         enum weft_ot_side side, void **ret_op, struct weft_ot_error *error)
 {
@@ -140,6 +145,7 @@ const struct weft_ot_type weft__ot_rich = {
     .op_free = op_free,
     .op_is_empty = op_is_empty,
     .op_memory = op_memory,
+    .op_growth = op_growth,
     .op_transform = op_transform,
     .op_compose = op_compose,
     .op_invert = op_invert,

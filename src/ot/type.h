@@ -74,6 +74,9 @@ struct weft_ot_type {
     /* Bytes of memory that |op| holds. */
     size_t (*op_memory)(const void *op);
 
+    /* Optional: most bytes of content that |op| adds to a document (NULL: those of its JSON). */
+    uint64_t (*op_growth)(const void *op);
+
     /* |op| as it must be applied after |other|, both made against the same document. */
     int (*op_transform)(const struct weft_alloc *alloc, const void *op, const void *other,
                         enum weft_ot_side side, void **ret_op, struct weft_ot_error *error);

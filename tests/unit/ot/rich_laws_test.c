@@ -35,6 +35,8 @@ static void check_compose(struct test_random *rng, size_t longest)
     void *last_two = after(doc, two);
     if (!same_docs(end, same))
         fail_on("compose", doc, a, b);
+    assert_true(rich->doc_bytes(middle) <= rich->doc_bytes(doc) + rich->op_growth(a));
+    assert_true(rich->doc_bytes(last) <= rich->doc_bytes(end) + rich->op_growth(c));
     if (!same_docs(last, last_one) || !same_docs(last, last_two))
         fail_on("associativity", doc, ab, c);
     rich->doc_free(last_two);

@@ -153,6 +153,88 @@ static void left_puts_its_own_insertion_first(void **state)
     rich->op_free(right);
 }
 
+/* The JSON of |levels| documents in one another, the innermost with |inner|. */
+static char *nested(unsigned levels, const char *inner)
+{
+    static const char head[] = "[{\"insert\":{\"delta\":";
+    struct weft_bytes out;
+    weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
+    for (unsigned i = 0; i < levels; i++)
+        weft__bytes_append_str(&out, head);
+    weft__bytes_append_str(&out, inner);
+    for (unsigned i = 0; i < levels; i++)
+        weft__bytes_append_str(&out, "}}]");
+    weft__bytes_append_byte(&out, 0);
+    assert_ok(weft__bytes_error(&out));
+    char *copy = strdup((const char *)out.ptr);
+    weft__bytes_done(&out);
+    return copy;
+}
+
+/* |op| is a valid operation, or refused as too large. */
+static void assert_size(char *json, bool valid)
+{
+    struct weft_ot_error error = {0};
+    void *op = NULL;
+    assert_err(op_from(json, &op, &error), valid ? 0 : WEFT_ERR_TOO_BIG);
+    if (!valid)
+        assert_int_equal(error.status, WEFT_STATUS_INVALID_ARGUMENT);
+    rich->op_free(op);
+    free(json);
+}
+
+/* What an operation and a message put around it fits the 64 levels of every message. */
+static void operations_have_limits(void **state)
+{
+    (void)state;
+    char deep[256];
+    char wide[WEFT_RICH_ATTRIBUTE_BYTES_MAX + 128];
+    assert_size(nested(WEFT_RICH_NEST_MAX, "[{\"insert\":\"x\"}]"), true);
+    assert_size(nested(WEFT_RICH_NEST_MAX + 1, "[{\"insert\":\"x\"}]"), false);
+    for (int levels = 52; levels <= 53; levels++) { /* after the array, the part and the object */
+        snprintf(deep, sizeof(deep), "[{\"insert\":\"x\",\"attributes\":{\"a\":%.*s%.*s}}]",
+                 levels + 1, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+                 levels + 1, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+        assert_size(strdup(deep), levels == 52);
+    }
+    for (int more = 0; more <= 1; more++) {
+        snprintf(wide, sizeof(wide), "[{\"retain\":1,\"attributes\":{\"a\":\"%0*d\"}}]",
+                 WEFT_RICH_ATTRIBUTE_BYTES_MAX - 8 - 1 - 2 + more, 0);
+        assert_size(strdup(wide), more == 0);
+    }
+}
+
+/* Attributes are kept with every piece of text: what is small on the wire may become large. */
+static void documents_do_not_grow_without_bounds(void **state)
+{
+    (void)state;
+    enum { RUNS = 5001 };
+    struct weft_ot_error error = {0};
+    struct weft_bytes out;
+    char wide[WEFT_RICH_ATTRIBUTE_BYTES_MAX];
+    weft__bytes_init(&out, weft_alloc_default(), SIZE_MAX);
+    weft__bytes_append_byte(&out, '[');
+    for (unsigned i = 0; i < RUNS; i++)
+        weft__bytes_append_str(&out, i % 2 ? "{\"insert\":\"b\"},"
+                                           : "{\"insert\":\"a\",\"attributes\":{\"b\":1}},");
+    weft__bytes_append_str(&out, "{\"insert\":\"c\"}]");
+    weft__bytes_append_byte(&out, 0);
+    assert_ok(weft__bytes_error(&out));
+    snprintf(wide, sizeof(wide), "[{\"retain\":%d,\"attributes\":{\"a\":\"%0*d\"}}]", RUNS, 15000,
+             0);
+    void *doc = doc_of((const char *)out.ptr);
+    void *op = op_of(wide);
+    size_t before = rich->doc_bytes(doc);
+    assert_true(rich->op_growth(op) > WEFT_RICH_BYTES_MAX);
+    assert_err(rich->doc_apply(doc, op, &error), WEFT_ERR_TOO_BIG);
+    assert_int_equal(error.status, WEFT_STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(rich->doc_bytes(doc), before);
+    assert_doc_is(doc, (const char *)out.ptr);
+    rich->op_free(op);
+    rich->doc_free(doc);
+    weft__bytes_done(&out);
+}
+
 static int life_under_failure(const struct weft_alloc *alloc, void *ctx)
 {
     (void)ctx;
@@ -208,6 +290,8 @@ int main(void)
         cmocka_unit_test(malformed_operations_are_refused),
         cmocka_unit_test(operations_that_do_not_fit_change_nothing),
         cmocka_unit_test(removing_an_attribute_of_an_embed_survives_composition),
+        cmocka_unit_test(operations_have_limits),
+        cmocka_unit_test(documents_do_not_grow_without_bounds),
         cmocka_unit_test(left_puts_its_own_insertion_first),
         cmocka_unit_test(failing_memory_leaks_nothing),
     };
