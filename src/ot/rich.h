@@ -88,9 +88,20 @@ WEFT_MUST_USE int weft__rich_transform(const struct weft_alloc *alloc,
                                        struct weft_rich_op **ret_op, struct weft_ot_error *error);
 uint64_t weft__rich_position(const struct weft_rich_op *op, uint64_t pos, enum weft_ot_side side);
 
-/* |doc| is an operation of insertions. */
-WEFT_MUST_USE int weft__rich_invert(const struct weft_alloc *alloc, const struct weft_rich_op *op,
-                                    const struct weft_rich_op *doc, struct weft_rich_op **ret_op,
-                                    struct weft_ot_error *error);
+/* |doc| is the document without its first |skip| units, which |op| begins with a plain retain of;
+ * it reaches as far as |op| does. */
+WEFT_MUST_USE int weft__rich_invert(const struct weft_alloc *alloc, uint32_t skip,
+                                    const struct weft_rich_op *op, const struct weft_rich_op *doc,
+                                    struct weft_rich_op **ret_op, struct weft_ot_error *error);
+
+/* |op| without operations on embeds that change nothing. */
+WEFT_MUST_USE int weft__rich_normalize(const struct weft_alloc *alloc,
+                                       const struct weft_rich_op *op, struct weft_rich_op **ret_op,
+                                       struct weft_ot_error *error);
+
+/* What leads from |from| to |to|, documents behind |skip| units that both begin with. */
+WEFT_MUST_USE int weft__rich_diff(const struct weft_alloc *alloc, uint32_t skip,
+                                  const struct weft_rich_op *from, const struct weft_rich_op *to,
+                                  struct weft_rich_op **ret_op, struct weft_ot_error *error);
 
 #endif

@@ -304,6 +304,33 @@ void weft__rich_attributes_without(struct weft_rich_build *b, const struct weft_
         merge(b, op, other, pick_unset, true, part);
 }
 
+static void put_null(const struct entry *e, struct weft_bytes *out)
+{
+    uint32_t head[2] = {(uint32_t)e->key.len, 4};
+    weft__bytes_append(out, head, HEAD);
+    weft__bytes_append_slice(out, e->key);
+    weft__bytes_append_str(out, "null");
+}
+
+static void pick_different(const struct entry *from, const struct entry *to, bool keep_null,
+                           struct weft_bytes *out)
+{
+    (void)keep_null;
+    if (!to)
+        put_null(from, out);
+    else if (!from || order(from->value, to->value) != 0)
+        weft__bytes_append_slice(out, to->all);
+}
+
+void weft__rich_attributes_diff(struct weft_rich_build *b, const struct weft_rich_part *from,
+                                const struct weft_rich_part *to, struct weft_rich_part *part)
+{
+    part->attr = NULL;
+    part->attr_len = 0;
+    if (from->attr_len || to->attr_len)
+        merge(b, from, to, pick_different, true, part);
+}
+
 /* Arrays and objects are always put back, as the reference does. */
 static void pick_inverse(const struct entry *op, const struct entry *base, bool keep_null,
                          struct weft_bytes *out)
@@ -312,10 +339,7 @@ static void pick_inverse(const struct entry *op, const struct entry *base, bool 
     if (!op)
         return;
     if (!base) {
-        uint32_t head[2] = {(uint32_t)op->key.len, 4};
-        weft__bytes_append(out, head, HEAD);
-        weft__bytes_append_slice(out, op->key);
-        weft__bytes_append_str(out, "null");
+        put_null(op, out);
         return;
     }
     uint8_t first = base->value.ptr[0];

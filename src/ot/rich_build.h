@@ -98,6 +98,10 @@ void weft__rich_attributes_compose(struct weft_rich_build *b, const struct weft_
 void weft__rich_attributes_without(struct weft_rich_build *b, const struct weft_rich_part *op,
                                    const struct weft_rich_part *other, struct weft_rich_part *part);
 
+/* What leads from the attributes of |from| to those of |to|. */
+void weft__rich_attributes_diff(struct weft_rich_build *b, const struct weft_rich_part *from,
+                                const struct weft_rich_part *to, struct weft_rich_part *part);
+
 /* What leads back to |base| after |op|. */
 void weft__rich_attributes_invert(struct weft_rich_build *b, const struct weft_rich_part *op,
                                   const struct weft_rich_part *base, struct weft_rich_part *part);

@@ -353,18 +353,87 @@ int weft__rich_doc_apply(struct weft_rich_doc *doc, const struct weft_rich_op *o
     return err;
 }
 
-int weft__rich_doc_content(const struct weft_rich_doc *doc, struct weft_rich_op **ret_op,
-                           struct weft_ot_error *error)
+static size_t count_of(const struct weft_rich_doc *doc)
+{
+    return doc->list ? doc->list->count : 0;
+}
+
+/* The content of the chunks from |at| to before |end|. */
+static int content_of(const struct weft_rich_doc *doc, size_t at, size_t end,
+                      struct weft_rich_op **ret_op, struct weft_ot_error *error)
 {
     struct weft_rich_build b;
     weft__rich_build_init(&b, doc->alloc);
-    for (size_t i = 0; doc->list && i < doc->list->count; i++) {
-        const struct weft_rich_op *op = doc->list->items[i].chunk->op;
-        for (uint32_t j = 0; j < op->count; j++)
-            weft__rich_build_add(&b, op->parts[j]);
+    for (; at < end; at++) {
+        const struct weft_rich_op *op = doc->list->items[at].chunk->op;
+        for (uint32_t i = 0; i < op->count; i++)
+            weft__rich_build_add(&b, op->parts[i]);
     }
     int err = weft__rich_build_content(&b, ret_op, error);
     weft__rich_build_done(&b);
+    return err;
+}
+
+int weft__rich_doc_content(const struct weft_rich_doc *doc, struct weft_rich_op **ret_op,
+                           struct weft_ot_error *error)
+{
+    return content_of(doc, 0, count_of(doc), ret_op, error);
+}
+
+int weft__rich_doc_invert(const struct weft_alloc *alloc, const struct weft_rich_op *op,
+                          const struct weft_rich_doc *doc, struct weft_rich_op **ret_op,
+                          struct weft_ot_error *error)
+{
+    size_t start = 0;
+    size_t end;
+    uint32_t skip = 0;
+    struct weft_rich_op *content;
+    const struct weft_rich_part *first = op->count ? op->parts : NULL;
+    if (op->base > doc->units)
+        return weft__ot_fail(error, WEFT_ERR_OP, WEFT_STATUS_OUT_OF_RANGE,
+                             "a count goes past the end of the document");
+    if (first && first->kind == WEFT_RICH_KIND_RETAIN && !first->embed && !first->attr_len) {
+        while (start < count_of(doc) && doc->list->items[start].units <= first->units - skip)
+            skip += doc->list->items[start++].units;
+    }
+    uint64_t reach = skip;
+    for (end = start; reach < op->base; end++)
+        reach += doc->list->items[end].units;
+    int err = content_of(doc, start, end, &content, error);
+    if (err)
+        return err;
+    err = weft__rich_invert(alloc, skip, op, content, ret_op, error);
+    weft__rich_free(content);
+    return err;
+}
+
+int weft__rich_doc_diff(const struct weft_alloc *alloc, const struct weft_rich_doc *from,
+                        const struct weft_rich_doc *to, struct weft_rich_op **ret_op,
+                        struct weft_ot_error *error)
+{
+    size_t start = 0;
+    size_t from_end = count_of(from);
+    size_t to_end = count_of(to);
+    uint32_t skip = 0;
+    struct weft_rich_op *old;
+    struct weft_rich_op *new;
+    while (start < from_end && start < to_end &&
+           from->list->items[start].chunk == to->list->items[start].chunk)
+        skip += from->list->items[start++].units;
+    while (start < from_end && start < to_end &&
+           from->list->items[from_end - 1].chunk == to->list->items[to_end - 1].chunk) {
+        from_end--;
+        to_end--;
+    }
+    int err = content_of(from, start, from_end, &old, error);
+    if (err)
+        return err;
+    err = content_of(to, start, to_end, &new, error);
+    if (!err) {
+        err = weft__rich_diff(alloc, skip, old, new, ret_op, error);
+        weft__rich_free(new);
+    }
+    weft__rich_free(old);
     return err;
 }
 

@@ -39,6 +39,18 @@ WEFT_MUST_USE int weft__rich_doc_apply(struct weft_rich_doc *doc, const struct w
 WEFT_MUST_USE int weft__rich_doc_content(const struct weft_rich_doc *doc,
                                          struct weft_rich_op **ret_op, struct weft_ot_error *error);
 
+/* What leads back to |doc| from apply(|doc|, |op|); only chunks that |op| touches are looked at. */
+WEFT_MUST_USE int weft__rich_doc_invert(const struct weft_alloc *alloc,
+                                        const struct weft_rich_op *op,
+                                        const struct weft_rich_doc *doc,
+                                        struct weft_rich_op **ret_op, struct weft_ot_error *error);
+
+/* What leads from |from| to |to|; chunks that both share are not looked at. */
+WEFT_MUST_USE int weft__rich_doc_diff(const struct weft_alloc *alloc,
+                                      const struct weft_rich_doc *from,
+                                      const struct weft_rich_doc *to, struct weft_rich_op **ret_op,
+                                      struct weft_ot_error *error);
+
 /* Most bytes that |op| adds to any document. */
 uint64_t weft__rich_doc_growth(const struct weft_rich_op *op);
 

@@ -13,6 +13,12 @@ void weft__rich_embed_write(const struct weft_rich_op *inner, struct weft_bytes 
     weft__bytes_append_byte(out, '}');
 }
 
+bool weft__rich_embed_is_delta(const struct weft_rich_part *part)
+{
+    const size_t skip = sizeof(head) - 1;
+    return part->embed && part->len > skip && memcmp(part->text, head, skip) == 0;
+}
+
 /* The operation inside |part|; NULL, and the failure stuck to |b|, when there is none. */
 static struct weft_rich_op *inside(struct weft_rich_build *b, const struct weft_rich_part *part)
 {
@@ -24,7 +30,7 @@ static struct weft_rich_op *inside(struct weft_rich_build *b, const struct weft_
     struct weft_arena arena;
     if (b->err)
         return NULL;
-    if (!part->embed || part->len <= skip || memcmp(part->text, head, skip) != 0) {
+    if (!weft__rich_embed_is_delta(part)) {
         weft__rich_build_fail(b, WEFT_ERR_OP, WEFT_STATUS_FAILED_PRECONDITION,
                               "an operation on an embed finds something else");
         return NULL;
@@ -105,6 +111,37 @@ void weft__rich_embed_invert(struct weft_rich_build *b, const struct weft_rich_p
     struct weft_rich_op *result = NULL;
     struct weft_rich_op *one = inside(b, op);
     struct weft_rich_op *two = inside(b, base);
-    int err = one && two ? weft__rich_invert(b->alloc, one, two, &result, &error) : 0;
+    int err = one && two ? weft__rich_invert(b->alloc, 0, one, two, &result, &error) : 0;
     conclude(b, err, &error, one, two, result, part);
+}
+
+void weft__rich_embed_diff(struct weft_rich_build *b, const struct weft_rich_part *from,
+                           const struct weft_rich_part *to, struct weft_rich_part *part)
+{
+    struct weft_ot_error error = {0};
+    struct weft_rich_op *result = NULL;
+    if (from->len == to->len && memcmp(from->text, to->text, from->len) == 0)
+        return;
+    struct weft_rich_op *one = inside(b, from);
+    struct weft_rich_op *two = inside(b, to);
+    int err = one && two ? weft__rich_diff(b->alloc, 0, one, two, &result, &error) : 0;
+    conclude(b, err, &error, one, two, result, part);
+}
+
+void weft__rich_embed_normalize(struct weft_rich_build *b, struct weft_rich_part *part)
+{
+    struct weft_ot_error error = {0};
+    struct weft_rich_op *result = NULL;
+    if (part->kind != WEFT_RICH_KIND_RETAIN || !part->embed)
+        return;
+    struct weft_rich_op *one = inside(b, part);
+    int err = one ? weft__rich_normalize(b->alloc, one, &result, &error) : 0;
+    if (!err && result && result->count == 0) {
+        weft__rich_free(result);
+        result = NULL;
+        part->embed = false;
+        part->text = NULL;
+        part->len = 0;
+    }
+    conclude(b, err, &error, one, NULL, result, part);
 }

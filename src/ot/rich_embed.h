@@ -21,4 +21,14 @@ void weft__rich_embed_transform(struct weft_rich_build *b, const struct weft_ric
 void weft__rich_embed_invert(struct weft_rich_build *b, const struct weft_rich_part *op,
                              const struct weft_rich_part *base, struct weft_rich_part *part);
 
+/* Makes |part| the operation that leads from embed |from| to |to|; nothing when they are the same,
+ * else both are of the kind delta. */
+void weft__rich_embed_diff(struct weft_rich_build *b, const struct weft_rich_part *from,
+                           const struct weft_rich_part *to, struct weft_rich_part *part);
+
+/* Makes |part|, which retains units or operates on an embed, the simplest that does the same. */
+void weft__rich_embed_normalize(struct weft_rich_build *b, struct weft_rich_part *part);
+
+bool weft__rich_embed_is_delta(const struct weft_rich_part *part);
+
 #endif

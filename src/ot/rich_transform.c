@@ -127,19 +127,21 @@ static void invert_piece(struct weft_rich_build *b, const struct weft_rich_part 
     weft__rich_build_add(b, part);
 }
 
-int weft__rich_invert(const struct weft_alloc *alloc, const struct weft_rich_op *op,
+int weft__rich_invert(const struct weft_alloc *alloc, uint32_t skip, const struct weft_rich_op *op,
                       const struct weft_rich_op *doc, struct weft_rich_op **ret_op,
                       struct weft_ot_error *error)
 {
     struct weft_rich_build b;
     struct weft_rich_cursor c;
     struct weft_rich_cursor d;
-    if (op->base > doc->inserted)
+    if (op->base > (uint64_t)skip + doc->inserted)
         return weft__ot_fail(error, WEFT_ERR_OP, WEFT_STATUS_OUT_OF_RANGE,
                              "a count goes past the end of the document");
     weft__rich_build_init(&b, alloc);
     weft__rich_cursor_init(&c, op);
     weft__rich_cursor_init(&d, doc);
+    if (skip > 0)
+        weft__rich_build_add(&b, weft__rich_cursor_take(&c, skip, &b));
     while (c.part != c.end && !b.err) {
         if (weft__rich_cursor_is(&c, WEFT_RICH_KIND_INSERT)) {
             struct weft_rich_part ours = weft__rich_cursor_take(&c, UINT32_MAX, &b);
@@ -152,6 +154,21 @@ int weft__rich_invert(const struct weft_alloc *alloc, const struct weft_rich_op 
         struct weft_rich_part ours = weft__rich_cursor_take(&c, units, &b);
         if (!b.err)
             invert_piece(&b, &ours, &base);
+    }
+    int err = weft__rich_build_finish(&b, ret_op, error);
+    weft__rich_build_done(&b);
+    return err;
+}
+
+int weft__rich_normalize(const struct weft_alloc *alloc, const struct weft_rich_op *op,
+                         struct weft_rich_op **ret_op, struct weft_ot_error *error)
+{
+    struct weft_rich_build b;
+    weft__rich_build_init(&b, alloc);
+    for (uint32_t i = 0; i < op->count && !b.err; i++) {
+        struct weft_rich_part part = op->parts[i];
+        weft__rich_embed_normalize(&b, &part);
+        weft__rich_build_add(&b, part);
     }
     int err = weft__rich_build_finish(&b, ret_op, error);
     weft__rich_build_done(&b);

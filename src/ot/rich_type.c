@@ -66,12 +66,17 @@ static int op_invert(const struct weft_alloc *alloc, const void *op, void *doc, 
                      struct weft_ot_error *error)
 {
     struct weft_rich_op *result;
-    struct weft_rich_op *content;
-    int err = weft__rich_doc_content(doc, &content, error);
-    if (err)
-        return err;
-    err = weft__rich_invert(alloc, op, content, &result, error);
-    weft__rich_free(content);
+    int err = weft__rich_doc_invert(alloc, op, doc, &result, error);
+    if (!err)
+        *ret_op = result;
+    return err;
+}
+
+static int op_normalize(const struct weft_alloc *alloc, const void *op, void **ret_op,
+                        struct weft_ot_error *error)
+{
+    struct weft_rich_op *result;
+    int err = weft__rich_normalize(alloc, op, &result, error);
     if (!err)
         *ret_op = result;
     return err;
@@ -137,6 +142,16 @@ static uint64_t doc_length(const void *doc)
     return weft__rich_doc_length(doc);
 }
 
+static int doc_diff(const struct weft_alloc *alloc, void *from, void *to, void **ret_op,
+                    struct weft_ot_error *error)
+{
+    struct weft_rich_op *result;
+    int err = weft__rich_doc_diff(alloc, from, to, &result, error);
+    if (!err)
+        *ret_op = result;
+    return err;
+}
+
 const struct weft_ot_type weft__ot_rich = {
     .name = "rich",
     .logged_first = true,
@@ -150,6 +165,7 @@ const struct weft_ot_type weft__ot_rich = {
     .op_compose = op_compose,
     .op_invert = op_invert,
     .op_position = op_position,
+    .op_normalize = op_normalize,
     .doc_new = doc_new,
     .doc_free = doc_free,
     .doc_apply = doc_apply,
@@ -157,4 +173,5 @@ const struct weft_ot_type weft__ot_rich = {
     .doc_write = doc_write,
     .doc_bytes = doc_bytes,
     .doc_length = doc_length,
+    .doc_diff = doc_diff,
 };

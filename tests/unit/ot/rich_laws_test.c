@@ -151,6 +151,56 @@ static void positions_are_in_order_and_inside_the_document(void **state)
     }
 }
 
+static void check_diff(struct test_random *rng, size_t longest)
+{
+    void *from = random_doc(rng, longest);
+    void *op = random_op(rng, from, longest);
+    void *to = test_random_one_in(rng, 4) ? random_doc(rng, longest) : after(from, op);
+    void *difference;
+    assert_ok(rich->doc_diff(weft_alloc_default(), from, to, &difference, NULL));
+    void *end = after(from, difference);
+    if (!same_docs(end, to))
+        fail_on("diff", from, difference, op);
+    rich->doc_free(end);
+    rich->doc_free(to);
+    rich->doc_free(from);
+    rich->op_free(difference);
+    rich->op_free(op);
+}
+
+static void difference_leads_from_one_document_to_the_other(void **state)
+{
+    (void)state;
+    struct test_random rng;
+    test_random_init(&rng, "rich diff");
+    for (unsigned i = 0; i < ROUNDS; i++)
+        check_diff(&rng, LONGEST);
+    for (unsigned i = 0; i < ROUNDS_LARGE; i++)
+        check_diff(&rng, LONGEST_LARGE);
+}
+
+static void normal_operations_do_the_same(void **state)
+{
+    (void)state;
+    struct test_random rng;
+    test_random_init(&rng, "rich normalize");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        void *doc = random_doc(&rng, LONGEST);
+        void *op = random_op(&rng, doc, LONGEST);
+        void *normal;
+        assert_ok(rich->op_normalize(weft_alloc_default(), op, &normal, NULL));
+        void *one = after(doc, op);
+        void *two = after(doc, normal);
+        if (!same_docs(one, two))
+            fail_on("normalize", doc, op, normal);
+        rich->doc_free(two);
+        rich->doc_free(one);
+        rich->doc_free(doc);
+        rich->op_free(normal);
+        rich->op_free(op);
+    }
+}
+
 /* What is written reads back as the same. */
 static void written_operations_are_canonical(void **state)
 {
@@ -181,6 +231,8 @@ int main(void)
         cmocka_unit_test(applying_in_turn_is_applying_the_composition),
         cmocka_unit_test(both_orders_lead_to_one_document),
         cmocka_unit_test(inverse_leads_back),
+        cmocka_unit_test(difference_leads_from_one_document_to_the_other),
+        cmocka_unit_test(normal_operations_do_the_same),
         cmocka_unit_test(positions_are_in_order_and_inside_the_document),
         cmocka_unit_test(written_operations_are_canonical),
     };

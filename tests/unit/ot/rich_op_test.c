@@ -235,6 +235,52 @@ static void documents_do_not_grow_without_bounds(void **state)
     weft__bytes_done(&out);
 }
 
+static void difference_keeps_what_is_the_same(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"[]", "[]", "{\"ops\":[]}"},
+        {"[{\"insert\":\"the fox\"}]", "[{\"insert\":\"the red fox\"}]",
+         "{\"ops\":[{\"retain\":4},{\"insert\":\"red \"}]}"},
+        {"[{\"insert\":\"abcabba\"}]", "[{\"insert\":\"cbabac\"}]", NULL},
+        {"[{\"insert\":\"\xf0\x9f\x98\x80x\"}]", "[{\"insert\":\"\xf0\x9f\x98\x81x\"}]",
+         "{\"ops\":[{\"insert\":\"\xf0\x9f\x98\x81\"},{\"delete\":2}]}"},
+        {"[{\"insert\":\"ab\",\"attributes\":{\"b\":1,\"c\":2}}]",
+         "[{\"insert\":\"a\",\"attributes\":{\"b\":1,\"c\":3}},{\"insert\":\"b\"}]",
+         "{\"ops\":[{\"retain\":1,\"attributes\":{\"c\":3}},"
+         "{\"retain\":1,\"attributes\":{\"b\":null,\"c\":null}}]}"},
+        {"[{\"insert\":{\"delta\":[{\"insert\":\"in\"}]}},{\"insert\":{\"image\":1}}]",
+         "[{\"insert\":{\"delta\":[{\"insert\":\"inn\"}]}},{\"insert\":{\"image\":2}}]",
+         "{\"ops\":[{\"retain\":{\"delta\":[{\"retain\":2},{\"insert\":\"n\"}]}},"
+         "{\"insert\":{\"image\":2}},{\"delete\":1}]}"},
+    };
+    for (size_t i = 0; i < WEFT_ARRAY_LEN(cases); i++) {
+        void *from = doc_of(cases[i][0]);
+        void *to = doc_of(cases[i][1]);
+        void *op;
+        assert_ok(rich->doc_diff(weft_alloc_default(), from, to, &op, NULL));
+        if (cases[i][2])
+            assert_op_is(op, cases[i][2]);
+        assert_ok(rich->doc_apply(from, op, NULL));
+        assert_true(same_docs(from, to));
+        rich->op_free(op);
+        rich->doc_free(to);
+        rich->doc_free(from);
+    }
+}
+
+static void normal_form_has_no_operations_that_change_nothing(void **state)
+{
+    (void)state;
+    void *normal;
+    void *op = op_of("[{\"retain\":1},{\"retain\":{\"delta\":[{\"retain\":{\"delta\":[]}}]},"
+                     "\"attributes\":{\"b\":1}},{\"retain\":{\"delta\":[]}}]");
+    assert_ok(rich->op_normalize(weft_alloc_default(), op, &normal, NULL));
+    assert_op_is(normal, "{\"ops\":[{\"retain\":1},{\"retain\":1,\"attributes\":{\"b\":1}}]}");
+    rich->op_free(normal);
+    rich->op_free(op);
+}
+
 static int life_under_failure(const struct weft_alloc *alloc, void *ctx)
 {
     (void)ctx;
@@ -242,7 +288,7 @@ static int life_under_failure(const struct weft_alloc *alloc, void *ctx)
     void *snapshot = NULL;
     void *op = NULL;
     void *other = NULL;
-    void *made[3] = {NULL, NULL, NULL};
+    void *made[5] = {NULL, NULL, NULL, NULL, NULL};
     int err = rich->doc_new(
         alloc,
         parse("[{\"insert\":\"hello\",\"attributes\":{\"b\":{\"x\":1}}},"
@@ -268,6 +314,10 @@ static int life_under_failure(const struct weft_alloc *alloc, void *ctx)
         err = rich->doc_snapshot(doc, &snapshot);
     if (!err)
         err = rich->doc_apply(doc, op, NULL);
+    if (!err)
+        err = rich->op_normalize(alloc, op, &made[3], NULL);
+    if (!err)
+        err = rich->doc_diff(alloc, snapshot, doc, &made[4], NULL);
     for (size_t i = 0; i < WEFT_ARRAY_LEN(made); i++)
         rich->op_free(made[i]);
     rich->op_free(op);
@@ -292,6 +342,8 @@ int main(void)
         cmocka_unit_test(removing_an_attribute_of_an_embed_survives_composition),
         cmocka_unit_test(operations_have_limits),
         cmocka_unit_test(documents_do_not_grow_without_bounds),
+        cmocka_unit_test(difference_keeps_what_is_the_same),
+        cmocka_unit_test(normal_form_has_no_operations_that_change_nothing),
         cmocka_unit_test(left_puts_its_own_insertion_first),
         cmocka_unit_test(failing_memory_leaks_nothing),
     };
