@@ -30,7 +30,7 @@ void test_doc_open(struct test_doc *doc, const char *url, const char *name, cons
 
 uint64_t test_doc_submit(struct test_doc *doc, const char *op)
 {
-    char params[1024];
+    char params[64 * 1024];
     snprintf(params, sizeof(params),
              "{\"doc\":\"%s\",\"epoch\":\"%s\",\"client\":\"%s\",\"seq\":%llu,\"version\":%llu,"
              "\"op\":%s}",

@@ -115,6 +115,39 @@ static void every_function_answers_before_the_next_line_is_sent(void **state)
     assert_int_equal(finish(&f), 0);
 }
 
+static void rich_text_is_answered_with_arrays_and_operations_with_ops(void **state)
+{
+    (void)state;
+    struct filter f;
+    start(&f, "rich");
+    ask(&f, "{\"f\":\"check\",\"op\":{\"ops\":[{\"insert\":\"x\"}]}}", "{\"ok\":true}");
+    ask(&f,
+        "{\"f\":\"apply\",\"doc\":[{\"insert\":\"ab\"}],\"op\":[{\"retain\":1},{\"delete\":1}]}",
+        "{\"result\":[{\"insert\":\"a\"}]}");
+    ask(&f,
+        "{\"f\":\"compose\",\"a\":[{\"insert\":\"x\"}],\"b\":[{\"retain\":1},{\"insert\":\"y\"}]}",
+        "{\"result\":{\"ops\":[{\"insert\":\"xy\"}]}}");
+    ask(&f,
+        "{\"f\":\"transform\",\"a\":[{\"insert\":\"x\"}],\"b\":[{\"insert\":\"y\"}],\"side\":"
+        "\"left\"}",
+        "{\"result\":{\"ops\":[{\"insert\":\"x\"}]}}");
+    ask(&f,
+        "{\"f\":\"transform\",\"a\":[{\"insert\":\"x\"}],\"b\":[{\"insert\":\"y\"}],\"side\":"
+        "\"right\"}",
+        "{\"result\":{\"ops\":[{\"retain\":1},{\"insert\":\"x\"}]}}");
+    ask(&f, "{\"f\":\"invert\",\"doc\":[{\"insert\":\"ab\"}],\"op\":[{\"delete\":1}]}",
+        "{\"result\":{\"ops\":[{\"insert\":\"a\"}]}}");
+    ask(&f, "{\"f\":\"position\",\"op\":[{\"insert\":\"xy\"}],\"pos\":0,\"side\":\"right\"}",
+        "{\"result\":2}");
+    ask(&f, "{\"f\":\"normalize\",\"op\":[{\"delete\":1},{\"insert\":\"a\"},{\"retain\":1}]}",
+        "{\"result\":{\"ops\":[{\"insert\":\"a\"},{\"delete\":1}]}}");
+    ask(&f, "{\"f\":\"diff\",\"from\":[{\"insert\":\"ab\"}],\"to\":[{\"insert\":\"b\"}]}",
+        "{\"result\":{\"ops\":[{\"delete\":1}]}}");
+    ask_wrong(&f, "{\"f\":\"apply\",\"doc\":\"ab\",\"op\":[]}", "invalid_argument");
+    ask_wrong(&f, "{\"f\":\"apply\",\"doc\":[],\"op\":[{\"delete\":1}]}", "out_of_range");
+    assert_int_equal(finish(&f), 0);
+}
+
 static void wrong_lines_are_answered_and_the_next_one_is_read(void **state)
 {
     (void)state;
@@ -192,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_function_answers_before_the_next_line_is_sent),
+        cmocka_unit_test(rich_text_is_answered_with_arrays_and_operations_with_ops),
         cmocka_unit_test(wrong_lines_are_answered_and_the_next_one_is_read),
         cmocka_unit_test(last_line_needs_no_line_end),
         cmocka_unit_test(line_over_the_limit_is_passed_over),
