@@ -46,6 +46,7 @@ struct request {
     const struct weft_json *root;
     struct weft_json_writer *out; /* inside the answer object */
     struct weft_ot_error error;   /* says why answer functions failed */
+    bool bare;                    /* its operations are arrays: so is the one it is answered with */
 };
 
 static int refuse(struct request *r, const char *message)
@@ -58,6 +59,7 @@ static int get_op(struct request *r, const char *key, void **ret_op)
     const struct weft_json *value = weft__json_get(r->root, key);
     if (!value)
         return refuse(r, "an operation is missing");
+    r->bare = r->bare || weft__json_is(value, WEFT_JSON_ARRAY);
     return r->type->op_parse(weft_alloc_default(), value, ret_op, &r->error);
 }
 
@@ -111,10 +113,25 @@ static int answer_apply(struct request *r)
     return err;
 }
 
+/* Operations of rich text are {"ops":[…]} or the array alone; the answer has the form of the
+ * question. */
 static void put_op(struct request *r, const void *op)
 {
+    static const char object[] = "{\"ops\":";
+    const size_t head = sizeof(object) - 1;
+    struct weft_bytes text;
+    struct weft_json_writer w;
+    weft__bytes_init(&text, weft_alloc_default(), SIZE_MAX);
+    weft__json_writer_init(&w, &text);
+    r->type->op_write(op, &w);
+    struct weft_slice written = weft__bytes_slice(&text);
+    if (r->bare && written.len > head && memcmp(written.ptr, object, head) == 0)
+        written = weft__slice(written.ptr + head, written.len - head - 1);
     weft__json_key(r->out, "result");
-    r->type->op_write(op, r->out);
+    weft__json_put_raw(r->out, written);
+    if (weft__bytes_error(&text) && !r->out->out->err)
+        r->out->out->err = weft__bytes_error(&text);
+    weft__bytes_done(&text);
 }
 
 static int answer_invert(struct request *r)

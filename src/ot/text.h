@@ -89,6 +89,12 @@ WEFT_MUST_USE int weft__text_invert(const struct weft_alloc *alloc, const struct
                                     struct weft_rope *rope, struct weft_text_op **ret_op,
                                     struct weft_ot_error *error);
 
+/* What leads from the text |from| to |to|, UTF-8 of at most WEFT_TEXT_POINTS_MAX / 2 code points
+ * each, with the text of its deletions. **Errors:** WEFT_ERR_NOMEM. */
+WEFT_MUST_USE int weft__text_diff(const struct weft_alloc *alloc, struct weft_slice from,
+                                  struct weft_slice to, struct weft_text_op **ret_op,
+                                  struct weft_ot_error *error);
+
 /* Where code point |pos| is after |op|. A position inside deleted text goes to its beginning. */
 uint64_t weft__text_position(const struct weft_text_op *op, uint64_t pos, enum weft_ot_side side);
 

@@ -118,13 +118,20 @@ static int doc_snapshot(void *doc, void **ret_doc)
     return 0;
 }
 
+/* The text of |rope|, owned by |out|. */
+static struct weft_slice text_of(struct weft_rope *rope, struct weft_bytes *out)
+{
+    weft__bytes_init(out, rope->alloc, SIZE_MAX);
+    weft__bytes_reserve(out, weft__rope_bytes(rope));
+    weft__rope_copy(rope, 0, SIZE_MAX, out);
+    return weft__bytes_slice(out);
+}
+
 static void doc_write(void *doc, struct weft_json_writer *out)
 {
     struct weft_rope *rope = doc;
     struct weft_bytes text;
-    weft__bytes_init(&text, rope->alloc, SIZE_MAX);
-    weft__bytes_reserve(&text, weft__rope_bytes(rope));
-    weft__rope_copy(rope, 0, SIZE_MAX, &text);
+    (void)text_of(rope, &text);
     if (weft__bytes_error(&text) && !out->out->err)
         out->out->err = weft__bytes_error(&text);
     weft__json_put_string(out, weft__bytes_slice(&text));
@@ -139,6 +146,26 @@ static size_t doc_bytes(const void *doc)
 static uint64_t doc_length(const void *doc)
 {
     return weft__rope_points(doc);
+}
+
+static int doc_diff(const struct weft_alloc *alloc, void *from, void *to, void **ret_op,
+                    struct weft_ot_error *error)
+{
+    struct weft_bytes a;
+    struct weft_bytes b;
+    struct weft_text_op *op;
+    struct weft_slice first = text_of(from, &a);
+    struct weft_slice second = text_of(to, &b);
+    int err = weft__bytes_error(&a) ? weft__bytes_error(&a) : weft__bytes_error(&b);
+    if (err)
+        weft__ot_fail(error, err, WEFT_STATUS_RESOURCE_EXHAUSTED, "out of memory");
+    else
+        err = weft__text_diff(alloc, first, second, &op, error);
+    if (!err)
+        *ret_op = op;
+    weft__bytes_done(&b);
+    weft__bytes_done(&a);
+    return err;
 }
 
 const struct weft_ot_type weft__ot_text = {
@@ -159,4 +186,5 @@ const struct weft_ot_type weft__ot_text = {
     .doc_write = doc_write,
     .doc_bytes = doc_bytes,
     .doc_length = doc_length,
+    .doc_diff = doc_diff,
 };

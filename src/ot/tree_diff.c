@@ -87,68 +87,6 @@ static bool bytes_of(struct diff *d, const struct weft_tree_value *value,
     return false;
 }
 
-static bool is_inside(uint8_t byte)
-{
-    return (byte & 0xc0) == 0x80; /* a later byte of a character */
-}
-
-/* Bytes that |a| and |b| have in common at the beginning, whole characters. */
-static size_t common_start(struct weft_slice a, struct weft_slice b)
-{
-    size_t len = WEFT_MIN(a.len, b.len);
-    size_t same = 0;
-    while (same < len && a.ptr[same] == b.ptr[same])
-        same++;
-    while (same > 0 &&
-           ((same < a.len && is_inside(a.ptr[same])) || (same < b.len && is_inside(b.ptr[same]))))
-        same--;
-    return same;
-}
-
-/* The same at the end. */
-static size_t common_end(struct weft_slice a, struct weft_slice b)
-{
-    size_t len = WEFT_MIN(a.len, b.len);
-    size_t same = 0;
-    while (same < len && a.ptr[a.len - 1 - same] == b.ptr[b.len - 1 - same])
-        same++;
-    while (same > 0 && is_inside(a.ptr[a.len - same]))
-        same--;
-    return same;
-}
-
-static void add_part(struct weft_text_build *build, enum weft_text_kind kind,
-                     struct weft_slice text)
-{
-    struct weft_text_part part = {
-        .kind = kind,
-        .points = (uint32_t)weft__utf8_count(text.ptr, text.len),
-    };
-    if (kind != WEFT_TEXT_KIND_SKIP) {
-        part.text = text.ptr;
-        part.len = (uint32_t)text.len;
-    }
-    weft__text_build_add(build, part);
-}
-
-static void edit_middle(struct diff *d, struct weft_slice start, struct weft_slice gone,
-                        struct weft_slice come, struct weft_tree_node *w)
-{
-    struct weft_text_build build;
-    struct weft_text_op *text;
-    struct weft_ot_error error;
-    weft__text_build_init(&build, &d->work.scratch);
-    add_part(&build, WEFT_TEXT_KIND_SKIP, start);
-    add_part(&build, WEFT_TEXT_KIND_INSERT, come);
-    add_part(&build, WEFT_TEXT_KIND_DELETE, gone);
-    int err = weft__text_build_finish(&build, &text, &error);
-    weft__text_build_done(&build);
-    if (err)
-        weft__tree_fail(&d->work, err, error.status, error.message);
-    else
-        weft__tree_put_text(&d->work, w, text);
-}
-
 static void replace(struct diff *d, struct weft_tree_value *a, struct weft_tree_value *b,
                     struct weft_tree_node *w)
 {
@@ -156,24 +94,33 @@ static void replace(struct diff *d, struct weft_tree_value *a, struct weft_tree_
     weft__tree_put_insert(&d->work, w, b);
 }
 
+/* Characters that |op| keeps of the text it is made for. */
+static uint32_t kept_by(const struct weft_text_op *op, uint32_t points)
+{
+    for (uint32_t i = 0; i < op->count; i++) {
+        if (op->parts[i].kind == WEFT_TEXT_KIND_DELETE)
+            points -= op->parts[i].points;
+    }
+    return points;
+}
+
 static void diff_strings(struct diff *d, struct weft_tree_value *a, struct weft_tree_value *b,
                          struct weft_tree_node *w)
 {
     struct weft_slice from;
     struct weft_slice to;
+    struct weft_text_op *text;
+    struct weft_ot_error error;
     if (!bytes_of(d, a, &from) || !bytes_of(d, b, &to))
         return;
-    size_t start = common_start(from, to);
-    struct weft_slice x = {from.ptr + start, from.len - start};
-    struct weft_slice y = {to.ptr + start, to.len - start};
-    size_t end = common_end(x, y);
-    if ((start + end) * 4 < from.len) { /* less than a quarter is kept */
+    int err = weft__text_diff(&d->work.scratch, from, to, &text, &error);
+    uint32_t points = (uint32_t)weft__utf8_count(from.ptr, from.len);
+    if (err)
+        weft__tree_fail(&d->work, err, error.status, error.message);
+    else if (kept_by(text, points) < points / 4) /* less than a quarter is kept */
         replace(d, a, b, w);
-        return;
-    }
-    x.len -= end;
-    y.len -= end;
-    edit_middle(d, (struct weft_slice){from.ptr, start}, x, y, w);
+    else
+        weft__tree_put_text(&d->work, w, text);
 }
 
 static void diff_values(struct diff *d, struct weft_tree_value *a, struct weft_tree_value *b,

@@ -115,7 +115,7 @@ static void every_function_answers_before_the_next_line_is_sent(void **state)
     assert_int_equal(finish(&f), 0);
 }
 
-static void rich_text_is_answered_with_arrays_and_operations_with_ops(void **state)
+static void rich_text_operations_are_answered_in_the_form_they_are_asked_in(void **state)
 {
     (void)state;
     struct filter f;
@@ -126,21 +126,22 @@ static void rich_text_is_answered_with_arrays_and_operations_with_ops(void **sta
         "{\"result\":[{\"insert\":\"a\"}]}");
     ask(&f,
         "{\"f\":\"compose\",\"a\":[{\"insert\":\"x\"}],\"b\":[{\"retain\":1},{\"insert\":\"y\"}]}",
-        "{\"result\":{\"ops\":[{\"insert\":\"xy\"}]}}");
+        "{\"result\":[{\"insert\":\"xy\"}]}");
     ask(&f,
         "{\"f\":\"transform\",\"a\":[{\"insert\":\"x\"}],\"b\":[{\"insert\":\"y\"}],\"side\":"
         "\"left\"}",
-        "{\"result\":{\"ops\":[{\"insert\":\"x\"}]}}");
+        "{\"result\":[{\"insert\":\"x\"}]}");
     ask(&f,
-        "{\"f\":\"transform\",\"a\":[{\"insert\":\"x\"}],\"b\":[{\"insert\":\"y\"}],\"side\":"
+        "{\"f\":\"transform\",\"a\":{\"ops\":[{\"insert\":\"x\"}]},\"b\":{\"ops\":[{\"insert\":"
+        "\"y\"}]},\"side\":"
         "\"right\"}",
         "{\"result\":{\"ops\":[{\"retain\":1},{\"insert\":\"x\"}]}}");
     ask(&f, "{\"f\":\"invert\",\"doc\":[{\"insert\":\"ab\"}],\"op\":[{\"delete\":1}]}",
-        "{\"result\":{\"ops\":[{\"insert\":\"a\"}]}}");
+        "{\"result\":[{\"insert\":\"a\"}]}");
     ask(&f, "{\"f\":\"position\",\"op\":[{\"insert\":\"xy\"}],\"pos\":0,\"side\":\"right\"}",
         "{\"result\":2}");
     ask(&f, "{\"f\":\"normalize\",\"op\":[{\"delete\":1},{\"insert\":\"a\"},{\"retain\":1}]}",
-        "{\"result\":{\"ops\":[{\"insert\":\"a\"},{\"delete\":1}]}}");
+        "{\"result\":[{\"insert\":\"a\"},{\"delete\":1}]}");
     ask(&f, "{\"f\":\"diff\",\"from\":[{\"insert\":\"ab\"}],\"to\":[{\"insert\":\"b\"}]}",
         "{\"result\":{\"ops\":[{\"delete\":1}]}}");
     ask_wrong(&f, "{\"f\":\"apply\",\"doc\":\"ab\",\"op\":[]}", "invalid_argument");
@@ -225,7 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_function_answers_before_the_next_line_is_sent),
-        cmocka_unit_test(rich_text_is_answered_with_arrays_and_operations_with_ops),
+        cmocka_unit_test(rich_text_operations_are_answered_in_the_form_they_are_asked_in),
         cmocka_unit_test(wrong_lines_are_answered_and_the_next_one_is_read),
         cmocka_unit_test(last_line_needs_no_line_end),
         cmocka_unit_test(line_over_the_limit_is_passed_over),
