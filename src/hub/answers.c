@@ -40,6 +40,10 @@ static void put_by(struct weft_json_writer *w, const struct weft_record_op *op, 
     weft__json_put_u64(w, op->seq);
     weft__json_key(w, "time");
     weft__json_put_u64(w, time_ms);
+    if (op->flags & WEFT_RECORD_FLAG_RESTORE) {
+        weft__json_key(w, "restore");
+        weft__json_put_bool(w, true);
+    }
     weft__json_end_object(w);
 }
 

@@ -105,6 +105,8 @@ static void dispatch(struct weft_document *document, struct weft_doc_request *re
         weft__document_fetch(document, request);
         break;
     case WEFT_DOC_HISTORY:
+    case WEFT_DOC_DIFF:
+    case WEFT_DOC_RESTORE:
         weft__document_query(document, request);
         break;
     case WEFT_DOC_PRESENCE:

@@ -167,6 +167,13 @@ void weft__document_refuse_deletes(struct weft_document *document);
 /* A submit, on a document that is READY. */
 void weft__document_submit(struct weft_document *document, struct weft_doc_request *request);
 
+/* Makes the operation of |request|, at the head already, the newest one, and sees that it is
+ * stored. Answers the request at once if that fails, else when it is durable. */
+void weft__document_place(struct weft_document *document, struct weft_doc_request *request);
+
+/* True while no more operations can be taken: requests wait in |blocked|. */
+bool weft__document_full(const struct weft_document *document);
+
 /* The newest operation of |client| that is not committed yet, or NULL. */
 struct weft_doc_op *weft__document_pending(const struct weft_document *document,
                                            struct weft_slice client);
@@ -227,7 +234,7 @@ void weft__document_presence_left(struct weft_document *document,
 /* ---- document_query.c ---- */
 
 /* Walks the log for |request|: an open or a submit from before the history, a fetch of an old
- * version, a page of the history. */
+ * version, a page of the history, two versions to be compared, one to be restored. */
 void weft__document_query(struct weft_document *document, struct weft_doc_request *request);
 
 /* Opens of this subscription that still walk must not subscribe it: it is gone. */

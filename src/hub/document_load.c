@@ -84,6 +84,8 @@ static int apply_op(struct weft_document *document, const struct weft_record_op 
     weft__history_push(&document->history, made);
     document->time_ms = time_ms;
     document->snapshot_bytes += record->op.len;
+    if (!record->client.len)
+        return 0;
     return weft__client_table_put(&document->clients, record->client, record->seq, made->version,
                                   record->hash, time_ms);
 }

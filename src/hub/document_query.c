@@ -5,6 +5,8 @@
  *   OPEN     operations from the client's version to where the history begins, then the history's
  *   SUBMIT   the operation is transformed over them, then submitted as if it were newer
  *   FETCH    they are applied from the beginning up to the version asked for
+ *   DIFF     the same; the content at two versions is compared
+ *   RESTORE  the same; what leads there from the head becomes an operation
  *   HISTORY  they are listed
  */
 #include "hub/document.h"
@@ -24,7 +26,8 @@ struct weft_doc_job {
     uint64_t cursor;               /* operations up to here are done */
     uint64_t to;                   /* and have to be done up to here */
     size_t written;                /* HISTORY: bytes of operations written */
-    void *content;                 /* FETCH */
+    void *content;                 /* FETCH, DIFF, RESTORE: at |cursor| */
+    void *earlier;                 /* DIFF: at the earlier one of both versions */
     bool full;                     /* no more fits the answer */
     struct weft_ot_error error;
 };
@@ -34,6 +37,7 @@ static void job_end(struct weft_doc_job *job)
     struct weft_document *document = job->document;
     weft__list_remove(&job->node);
     job->type->doc_free(job->content);
+    job->type->doc_free(job->earlier);
     weft__catch_up_done(&job->catch_up);
     weft__mem_free(document->hub->options.alloc, job, sizeof(*job));
     weft__document_try_delete(document);
@@ -158,6 +162,109 @@ static void history_done(struct weft_doc_job *job)
     weft__document_answer(document, request);
 }
 
+/* {doc, epoch, type, from, version, op} */
+static void answer_diff(struct weft_doc_job *job, const void *op)
+{
+    struct weft_doc_request *request = job->request;
+    struct weft_json_writer w;
+    weft__answer_begin(&w, job->document, &request->result);
+    weft__json_key(&w, "type");
+    weft__json_put_str(&w, job->type->name);
+    weft__json_key(&w, "from");
+    weft__json_put_u64(&w, request->from);
+    weft__json_key(&w, "version");
+    weft__json_put_u64(&w, request->version);
+    weft__json_key(&w, "op");
+    job->type->op_write(op, &w);
+    weft__json_end_object(&w);
+    if (weft__bytes_error(&request->result))
+        weft__doc_request_fail(request, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory",
+                               "out of memory");
+}
+
+static void diff_done(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    void *op;
+    void *earlier = job->earlier ? job->earlier : job->content; /* they are the same version */
+    bool back = request->from > request->version;
+    int err = job->type->doc_diff(document->hub->options.alloc, back ? job->content : earlier,
+                                  back ? earlier : job->content, &op, &job->error);
+    if (err) {
+        job_fail(job, err);
+        return;
+    }
+    answer_diff(job, op);
+    job->type->op_free(op);
+    job_end(job);
+    weft__document_answer(document, request);
+}
+
+/* Nothing is to be done: the content is that already. */
+static void answer_restored(struct weft_document *document, struct weft_doc_request *request)
+{
+    struct weft_json_writer w;
+    weft__json_writer_init(&w, &request->result);
+    weft__json_begin_object(&w);
+    weft__json_key(&w, "version");
+    weft__json_put_u64(&w, document->committed_version);
+    weft__json_end_object(&w);
+    weft__document_answer(document, request);
+}
+
+/* Makes what leads from the head to the content of the job the operation of its request, or none
+ * when nothing does. */
+static int make_restore(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    struct weft_bytes *scratch = &document->hub->scratch;
+    struct weft_json_writer w;
+    void *op;
+    int err = job->type->doc_diff(document->hub->options.alloc, document->head, job->content, &op,
+                                  &job->error);
+    if (err)
+        return err;
+    if (job->type->op_is_empty(op)) {
+        job->type->op_free(op);
+        return 0;
+    }
+    request->op = op;
+    memcpy(request->type, document->stored.type, sizeof(request->type));
+    weft__bytes_clear(scratch);
+    weft__json_writer_init(&w, scratch);
+    job->type->op_write(op, &w);
+    request->hash = weft__record_hash(weft__bytes_slice(scratch));
+    request->flags = WEFT_RECORD_FLAG_RESTORE;
+    request->base_version = weft__history_head(&document->history);
+    return weft__bytes_error(scratch);
+}
+
+static void restore_done(struct weft_doc_job *job)
+{
+    struct weft_document *document = job->document;
+    struct weft_doc_request *request = job->request;
+    if (document->state != WEFT_DOC_STATE_READY) {
+        job_end(job);
+        weft__document_request(document, request);
+        return;
+    }
+    bool full = weft__document_full(document);
+    int err = full ? 0 : make_restore(job);
+    if (err) {
+        job_fail(job, err);
+        return;
+    }
+    job_end(job);
+    if (request->op)
+        weft__document_place(document, request);
+    else if (!full && weft__history_head(&document->history) == document->committed_version)
+        answer_restored(document, request);
+    else /* What makes it unnecessary is not durable yet, or there is no room. */
+        weft__list_push(&document->blocked, &request->node);
+}
+
 static void job_done(struct weft_doc_job *job)
 {
     struct weft_document *document = job->document;
@@ -174,6 +281,12 @@ static void job_done(struct weft_doc_job *job)
     case WEFT_DOC_FETCH:
         answer_fetch(document, request, job->type, job->content, job->cursor);
         job_end(job);
+        break;
+    case WEFT_DOC_DIFF:
+        diff_done(job);
+        break;
+    case WEFT_DOC_RESTORE:
+        restore_done(job);
         break;
     default:
         history_done(job);
@@ -211,8 +324,13 @@ static int step_submit(struct weft_doc_job *job, const struct weft_record_op *re
 
 static int step_fetch(struct weft_doc_job *job, const struct weft_record_op *record)
 {
+    const struct weft_doc_request *request = job->request;
     void *op;
-    int err = weft__hub_parse_op(job->document->hub, job->type, record->op, &op);
+    int err = 0;
+    if (request->kind == WEFT_DOC_DIFF && job->cursor == WEFT_MIN(request->from, request->version))
+        err = job->type->doc_snapshot(job->content, &job->earlier);
+    if (!err)
+        err = weft__hub_parse_op(job->document->hub, job->type, record->op, &op);
     if (err)
         return err;
     err = job->type->doc_apply(job->content, op, NULL);
@@ -246,6 +364,8 @@ static int step(struct weft_doc_job *job, const struct weft_record_op *record, u
     case WEFT_DOC_SUBMIT:
         return step_submit(job, record);
     case WEFT_DOC_FETCH:
+    case WEFT_DOC_DIFF:
+    case WEFT_DOC_RESTORE:
         return step_fetch(job, record);
     case WEFT_DOC_OPEN:
         return step_open(job, record, time_ms);
@@ -309,6 +429,27 @@ static void job_read(struct weft_doc_job *job)
     weft__store_submit(document->hub->options.store, &job->read);
 }
 
+/* Comparing and restoring speak of versions that there are. */
+static bool admit(struct weft_document *document, struct weft_doc_request *request)
+{
+    if (request->kind != WEFT_DOC_DIFF && request->kind != WEFT_DOC_RESTORE)
+        return true;
+    if (request->has_epoch && strcmp(request->epoch, document->stored.epoch) != 0) {
+        weft__doc_request_fail(request, WEFT_STATUS_ABORTED, "weft.doc.epoch_changed",
+                               "the document was made anew");
+        return false;
+    }
+    if (!request->has_version)
+        request->version = document->committed_version;
+    request->has_version = true;
+    if (WEFT_MAX(request->version, request->from) > document->committed_version) {
+        weft__doc_request_fail(request, WEFT_STATUS_OUT_OF_RANGE, "weft.doc.version_unknown",
+                               "no such version yet");
+        return false;
+    }
+    return true;
+}
+
 /* From where to where, and what has to be ready before the first page. */
 static int job_start(struct weft_doc_job *job)
 {
@@ -316,7 +457,9 @@ static int job_start(struct weft_doc_job *job)
     struct weft_doc_request *request = job->request;
     switch (request->kind) {
     case WEFT_DOC_FETCH:
-        job->to = request->version;
+    case WEFT_DOC_DIFF:
+    case WEFT_DOC_RESTORE:
+        job->to = WEFT_MAX(request->version, request->from);
         return job->type->doc_new(document->hub->options.alloc, NULL, &job->content, NULL);
     case WEFT_DOC_HISTORY:
         job->cursor = WEFT_MIN(request->from, document->committed_version);
@@ -341,6 +484,10 @@ static int job_start(struct weft_doc_job *job)
 
 void weft__document_query(struct weft_document *document, struct weft_doc_request *request)
 {
+    if (!admit(document, request)) {
+        weft__document_answer(document, request);
+        return;
+    }
     struct weft_doc_job *job = weft__mem_zalloc(document->hub->options.alloc, sizeof(*job));
     if (!job) {
         weft__doc_request_fail(request, WEFT_STATUS_RESOURCE_EXHAUSTED, "weft.memory",

@@ -163,12 +163,13 @@ static int place(struct weft_document *document, struct weft_doc_request *reques
         .principal = weft__doc_request_sub(request),
         .base = request->base_version,
         .hash = request->hash,
+        .flags = request->flags,
         .op = weft__bytes_slice(&hub->scratch),
     };
     int err = weft__bytes_error(&hub->scratch);
     if (!err)
         err = weft__history_reserve(&document->history);
-    if (!err)
+    if (!err && record.client.len)
         err = weft__client_table_reserve(&document->clients, record.client);
     struct weft_doc_op *made = err ? NULL : weft__doc_op_new(hub->options.alloc, &record, op);
     if (!made) {
@@ -202,12 +203,39 @@ static bool batch_is_full(const struct weft_document *document)
     return bytes >= WEFT_DOC_BATCH_BYTES;
 }
 
+/* Answers a submit whose operation could not be taken. */
+static void refuse_op(struct weft_document *document, struct weft_doc_request *request, int err,
+                      const struct weft_ot_error *error)
+{
+    if (err == WEFT_ERR_NOMEM)
+        refuse_nomem(document, request);
+    else
+        refuse(document, request, error->status ? error->status : weft_status_from_err(err),
+               err == WEFT_ERR_TOO_BIG ? "weft.doc.too_large" : "weft.doc.op_invalid",
+               error->message ? error->message : weft_err_message(err));
+}
+
+void weft__document_place(struct weft_document *document, struct weft_doc_request *request)
+{
+    struct weft_ot_error error = {0};
+    int err = place(document, request, &error);
+    if (err)
+        refuse_op(document, request, err, &error);
+    else
+        append_next(document);
+}
+
+bool weft__document_full(const struct weft_document *document)
+{
+    return document->append_busy && batch_is_full(document);
+}
+
 void weft__document_submit(struct weft_document *document, struct weft_doc_request *request)
 {
     struct weft_ot_error error = {0};
     if (!admit(document, request))
         return;
-    if (document->append_busy && batch_is_full(document)) {
+    if (weft__document_full(document)) {
         weft__list_push(&document->blocked, &request->node);
         return;
     }
@@ -221,16 +249,10 @@ void weft__document_submit(struct weft_document *document, struct weft_doc_reque
         return;
     }
     int err = catch_up(document, request, &error);
-    if (!err)
-        err = place(document, request, &error);
-    if (err == WEFT_ERR_NOMEM)
-        refuse_nomem(document, request);
-    else if (err)
-        refuse(document, request, error.status ? error.status : weft_status_from_err(err),
-               err == WEFT_ERR_TOO_BIG ? "weft.doc.too_large" : "weft.doc.op_invalid",
-               error.message ? error.message : weft_err_message(err));
+    if (err)
+        refuse_op(document, request, err, &error);
     else
-        append_next(document);
+        weft__document_place(document, request);
 }
 
 void weft__document_broadcast(struct weft_document *document, const struct weft_doc_op *op)
@@ -255,8 +277,10 @@ void weft__document_broadcast(struct weft_document *document, const struct weft_
 static void commit_op(struct weft_document *document, struct weft_doc_op *op)
 {
     struct weft_list *node;
-    int err = weft__client_table_put(&document->clients, weft__doc_op_client(op), op->seq,
-                                     op->version, op->hash, op->time_ms);
+    struct weft_slice client = weft__doc_op_client(op);
+    int err = client.len ? weft__client_table_put(&document->clients, client, op->seq, op->version,
+                                                  op->hash, op->time_ms)
+                         : 0;
     WEFT_ASSERT(err == 0); /* The entry was reserved when the operation was placed. */
     document->committed_version = op->version;
     document->snapshot_bytes += op->json_len;
@@ -373,6 +397,26 @@ static void announce_found(struct weft_document *document)
     }
 }
 
+/* The version of an unsettled operation that the log holds; 0: it does not. Those of the server's
+ * own have no number; they are known by what they do. */
+static uint64_t find_settled(const struct weft_document *document,
+                             const struct weft_doc_request *request)
+{
+    struct weft_slice client = weft__doc_request_client(request);
+    if (client.len) {
+        const struct weft_client_entry *entry = weft__client_table_get(&document->clients, client);
+        bool found = entry && entry->seq == request->seq && entry->hash == request->hash;
+        return found ? entry->version : 0;
+    }
+    for (uint64_t v = document->committed_version; v > document->history.base; v--) {
+        const struct weft_doc_op *op = weft__history_get(&document->history, v);
+        if (op->client_len == 0 && op->base_version == request->base_version &&
+            op->hash == request->hash)
+            return v;
+    }
+    return 0;
+}
+
 void weft__document_settle(struct weft_document *document)
 {
     struct weft_list *node;
@@ -383,11 +427,9 @@ void weft__document_settle(struct weft_document *document)
     }
     while ((node = weft__list_pop(&document->unsettled))) {
         struct weft_doc_request *request = WEFT_CONTAINER_OF(node, struct weft_doc_request, node);
-        const struct weft_client_entry *entry =
-            ready ? weft__client_table_get(&document->clients, weft__doc_request_client(request))
-                  : NULL;
-        if (entry && entry->seq == request->seq && entry->hash == request->hash) {
-            acknowledge(document, request, entry->version);
+        uint64_t version = ready ? find_settled(document, request) : 0;
+        if (version) {
+            acknowledge(document, request, version);
         } else {
             request->executed_unknown = !ready;
             refuse(document, request, WEFT_STATUS_UNAVAILABLE, "weft.doc.not_committed",

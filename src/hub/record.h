@@ -18,6 +18,11 @@
 
 enum { WEFT_RECORD_FORMAT = 1 };
 
+/* Bits of |flags|. Unknown ones are kept. */
+enum {
+    WEFT_RECORD_FLAG_RESTORE = 1 << 2, /* leads back to an earlier version */
+};
+
 /* One operation of a record. All slices are borrowed. */
 struct weft_record_op {
     struct weft_slice client;    /* who numbered it; empty for the server's own */

@@ -57,6 +57,8 @@ enum weft_doc_request_kind {
     WEFT_DOC_SUBMIT,
     WEFT_DOC_FETCH,
     WEFT_DOC_HISTORY,
+    WEFT_DOC_DIFF,
+    WEFT_DOC_RESTORE,
     WEFT_DOC_PRESENCE,
     WEFT_DOC_CLOSE,
     WEFT_DOC_DELETE,
@@ -86,13 +88,14 @@ struct weft_doc_request {
     bool create; /* OPEN */
     char epoch[WEFT_STORE_EPOCH_SIZE + 1];
     char type[WEFT_STORE_TYPE_SIZE]; /* OPEN; "" = whatever it is. SUBMIT: that of |op| */
-    uint64_t version;                /* OPEN, SUBMIT, FETCH, PRESENCE: the state it speaks of */
-    uint64_t from;                   /* HISTORY: operations after this version */
+    uint64_t version;                /* the state it speaks of */
+    uint64_t from;                   /* HISTORY, DIFF: what came after this version */
     uint64_t limit;                  /* HISTORY: operations at most */
     uint64_t seq;                    /* SUBMIT */
     uint64_t hash;                   /* SUBMIT: of the operation as received */
     uint64_t base_version;           /* SUBMIT: |version| as received; it moves in catch-up */
-    void *op;                        /* SUBMIT: owned, of the type */
+    uint64_t flags;                  /* of the operation: WEFT_RECORD_FLAG_… */
+    void *op;                        /* SUBMIT, RESTORE: owned, of the type */
     struct weft_presence presence;   /* PRESENCE */
     bool has_presence;               /* PRESENCE: false = taken back */
 

@@ -389,6 +389,38 @@ static void doc_history(struct weft_rpc_call *call, void *ctx)
     request_send(hub, request, call, &params);
 }
 
+/* ---- doc.diff, doc.restore ---- */
+
+static void doc_diff(struct weft_rpc_call *call, void *ctx)
+{
+    struct weft_hub *hub = ctx;
+    struct weft_params params;
+    struct weft_doc_request *request =
+        request_begin(weft__rpc_call_user(call), &params, call, WEFT_DOC_DIFF);
+    if (!request)
+        return;
+    request->from = weft__params_u53(&params, "from", WEFT_PARAM_REQUIRED, 0);
+    request->has_version = weft__params_has(&params, "version");
+    request->version = weft__params_u53(&params, "version", WEFT_PARAM_OPTIONAL, 0);
+    request_send(hub, request, call, &params);
+}
+
+static void doc_restore(struct weft_rpc_call *call, void *ctx)
+{
+    struct weft_hub *hub = ctx;
+    struct weft_params params;
+    if (refuse_crowded(hub, call, WEFT_HUB_LOAD_WRITE))
+        return;
+    struct weft_doc_request *request =
+        request_begin(weft__rpc_call_user(call), &params, call, WEFT_DOC_RESTORE);
+    if (!request)
+        return;
+    read_epoch(&params, request, WEFT_PARAM_OPTIONAL);
+    request->has_version = true;
+    request->version = weft__params_u53(&params, "version", WEFT_PARAM_REQUIRED, 0);
+    request_send(hub, request, call, &params);
+}
+
 /* ---- doc.delete ---- */
 
 static void doc_delete(struct weft_rpc_call *call, void *ctx)
@@ -418,6 +450,9 @@ int weft__hub_register(struct weft_hub *hub, struct weft_rpc_registry *registry)
          WEFT_RPC_METHOD_NO_IDEM},
         {"weft.v1.Documents/Fetch", "doc.fetch", doc_fetch, "the content of a document", 0},
         {"weft.v1.Documents/History", "doc.history", doc_history, "operations, who and when", 0},
+        {"weft.v1.Documents/Diff", "doc.diff", doc_diff, "what changed between two versions", 0},
+        {"weft.v1.Documents/Restore", "doc.restore", doc_restore,
+         "makes a document what it was at an earlier version", 0},
         {"weft.v1.Documents/Presence", "doc.presence", doc_presence, "shows oneself to others",
          WEFT_RPC_METHOD_NO_IDEM},
         {"weft.v1.Documents/Delete", "doc.delete", doc_delete, "deletes a document for good", 0},
