@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making canonical rich text operations, and walking them in pieces. */
 #include "ot/rich_build.h"
+#include "base/assert.h"
 #include "base/utf8.h"
 
 void weft__rich_build_init(struct weft_rich_build *b, const struct weft_alloc *alloc)
@@ -71,6 +72,7 @@ static bool hold(struct weft_rich_build *b, const struct weft_rich_part *last,
 
 void weft__rich_build_add(struct weft_rich_build *b, struct weft_rich_part part)
 {
+    WEFT_ASSERT(b->parts);
     if (b->err || part.units == 0)
         return;
     struct weft_rich_part *last = b->count ? &b->parts[b->count - 1] : NULL;
@@ -137,8 +139,10 @@ static void fill(struct weft_rich_op *op, const struct weft_rich_part *parts, si
             to->text = part->text ? at : NULL;
             to++;
         }
-        weft__mem_copy(at, part->text, part->len);
-        at += part->len;
+        if (part->text) {
+            memcpy(at, part->text, part->len);
+            at += part->len;
+        }
     }
 }
 

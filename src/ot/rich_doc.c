@@ -283,9 +283,9 @@ static int replace(struct weft_rich_doc *doc, struct edit *e)
         struct list *copy = list_new(doc->alloc, count + count / 2 + 4);
         if (!copy)
             return WEFT_ERR_NOMEM;
-        for (size_t i = 0; i < e->first; i++)
+        for (size_t i = 0; list && i < e->first; i++)
             copy->items[i] = item_share(list->items[i]);
-        for (size_t i = 0; i < tail; i++)
+        for (size_t i = 0; list && i < tail; i++)
             copy->items[e->first + made + i] = item_share(list->items[e->next + i]);
         list_drop(doc->alloc, list);
         doc->list = list = copy;
