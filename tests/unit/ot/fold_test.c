@@ -66,10 +66,31 @@ static void make_json(struct test_random *rng, size_t *len, char *text)
     }
 }
 
+static void make_rich(struct test_random *rng, size_t *len, char *text)
+{
+    size_t at = (size_t)test_random_below(rng, *len + 1);
+    size_t left = *len - at;
+    char skip[48] = "";
+    if (at > 0)
+        snprintf(skip, sizeof(skip), "{\"retain\":%zu},", at);
+    if (left == 0 || test_random_one_in(rng, 2)) {
+        snprintf(text, TEXT, "[%s{\"insert\":\"%c\"}]", skip,
+                 'a' + (int)test_random_below(rng, 26));
+        (*len)++;
+    } else if (test_random_one_in(rng, 2)) {
+        snprintf(text, TEXT, "[%s{\"retain\":1,\"attributes\":{\"b\":%s}}]", skip,
+                 test_random_one_in(rng, 2) ? "1" : "null");
+    } else {
+        snprintf(text, TEXT, "[%s{\"delete\":1}]", skip);
+        (*len)--;
+    }
+}
+
 static const struct subject subjects[] = {
     {&weft__ot_text, "\"abc\"", 3, make_text},
     {&weft__ot_json, "{\"a\":1,\"b\":2,\"c\":3,\"list\":[1,2,3],\"n\":0,\"text\":\"\"}", 3,
      make_json},
+    {&weft__ot_rich, "[{\"insert\":\"abc\"}]", 3, make_rich},
 };
 
 static const struct weft_json *parse(struct weft_arena *arena, const char *json)

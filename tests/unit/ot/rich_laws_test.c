@@ -39,6 +39,9 @@ static void check_compose(struct test_random *rng, size_t longest)
     assert_true(rich->doc_bytes(last) <= rich->doc_bytes(end) + rich->op_growth(c));
     if (!same_docs(last, last_one) || !same_docs(last, last_two))
         fail_on("associativity", doc, ab, c);
+    char *written = json_of(two, NULL);
+    assert_op_is(one, written);
+    free(written);
     rich->doc_free(last_two);
     rich->doc_free(last_one);
     rich->doc_free(last);
