@@ -48,10 +48,10 @@ static bool grow(struct weft_rich_build *b)
 static bool same_attributes(const struct weft_rich_part *a, const struct weft_rich_part *b)
 {
     return a->attr_len == b->attr_len &&
-           (a->attr_len == 0 || memcmp(a->attr, b->attr, a->attr_len) == 0);
+           (a->attr_len == 0 || a->attr == b->attr || memcmp(a->attr, b->attr, a->attr_len) == 0);
 }
 
-static bool joins(const struct weft_rich_part *a, const struct weft_rich_part *b)
+bool weft__rich_joins(const struct weft_rich_part *a, const struct weft_rich_part *b)
 {
     return a->kind == b->kind && !a->embed && !b->embed && same_attributes(a, b);
 }
@@ -61,7 +61,7 @@ static bool hold(struct weft_rich_build *b, const struct weft_rich_part *last,
                  const struct weft_rich_part *part)
 {
     b->held += part->len;
-    if (part->attr_len && !(last && joins(last, part)))
+    if (part->attr_len && !(last && weft__rich_joins(last, part)))
         b->held += part->attr_len;
     if (b->held <= WEFT_RICH_BYTES_MAX)
         return true;
@@ -111,7 +111,7 @@ static struct sums sum(const struct weft_rich_part *parts, size_t count)
             s.base += part->units;
         }
         uint64_t held = part->len;
-        if (i == 0 || !joins(part - 1, part)) {
+        if (i == 0 || !weft__rich_joins(part - 1, part)) {
             s.count++;
             held += part->attr_len;
         }
@@ -128,7 +128,7 @@ static void fill(struct weft_rich_op *op, const struct weft_rich_part *parts, si
     struct weft_rich_part *to = op->parts;
     for (size_t i = 0; i < count; i++) {
         const struct weft_rich_part *part = &parts[i];
-        if (i > 0 && joins(part - 1, part)) {
+        if (i > 0 && weft__rich_joins(part - 1, part)) {
             to[-1].units += part->units;
             to[-1].len += part->len;
         } else {

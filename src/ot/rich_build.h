@@ -27,6 +27,9 @@ void weft__rich_build_done(struct weft_rich_build *b);
 /* Keeps the first failure. */
 void weft__rich_build_fail(struct weft_rich_build *b, int err, int status, const char *message);
 
+/* True when |b| behind |a| is one part with it. */
+bool weft__rich_joins(const struct weft_rich_part *a, const struct weft_rich_part *b);
+
 /* Adds |part|; one of 0 units is nothing. */
 void weft__rich_build_add(struct weft_rich_build *b, struct weft_rich_part part);
 

@@ -129,11 +129,30 @@ static struct weft_rich_part cut_text(struct weft_rich_part *part)
     return piece;
 }
 
+/* What part |at| adds to a chunk that begins with part |start|. */
+static size_t held_more(const struct weft_rich_build *b, size_t start, size_t at)
+{
+    const struct weft_rich_part *part = &b->parts[at];
+    if (at > start && weft__rich_joins(part - 1, part))
+        return part->len;
+    return part->len + part->attr_len + sizeof(*part);
+}
+
+/* True when a chunk that holds |held| bytes ends behind part |at|: |text| bytes make it full, but
+ * attributes alone do not divide a run. */
+static bool ends_behind(const struct weft_rich_build *b, size_t at, size_t held, size_t text)
+{
+    if (at + 1 == b->count || text >= CHUNK_BYTES)
+        return true;
+    return held >= CHUNK_BYTES && !weft__rich_joins(&b->parts[at], &b->parts[at + 1]);
+}
+
 /* Makes chunks of all that |b| has collected, and empties it. */
 static int flush(struct weft_rich_build *b, struct list **out, struct weft_ot_error *error)
 {
     size_t start = 0;
     size_t held = 0;
+    size_t text = 0;
     int err = b->err ? weft__ot_fail(error, b->err, b->error.status, b->error.message) : 0;
     for (size_t i = 0; i < b->count && !err; i++) {
         struct weft_rich_part *part = &b->parts[i];
@@ -141,16 +160,17 @@ static int flush(struct weft_rich_build *b, struct list **out, struct weft_ot_er
             if (i > start)
                 err = push_chunk(b, part - (i - start), i - start, out, error);
             start = i;
-            held = 0;
+            held = text = 0;
             struct weft_rich_part piece = cut_text(part);
             if (!err)
                 err = push_chunk(b, &piece, 1, out, error);
         }
-        held += part->len + part->attr_len + sizeof(*part);
-        if (!err && (held >= CHUNK_BYTES || i + 1 == b->count)) {
+        held += held_more(b, start, i);
+        text += part->len;
+        if (!err && ends_behind(b, i, held, text)) {
             err = push_chunk(b, b->parts + start, i + 1 - start, out, error);
             start = i + 1;
-            held = 0;
+            held = text = 0;
         }
     }
     b->count = 0;
@@ -161,7 +181,7 @@ static size_t held_by(const struct weft_rich_build *b)
 {
     size_t held = 0;
     for (size_t i = 0; i < b->count && held < CHUNK_SMALL; i++)
-        held += b->parts[i].len + b->parts[i].attr_len + sizeof(b->parts[i]);
+        held += held_more(b, 0, i);
     return held;
 }
 
