@@ -29,6 +29,21 @@ static int append_check(const struct weft_store *store, const struct weft_store_
     return request->u.append.record.len > store->max_record ? WEFT_ERR_TOO_BIG : 0;
 }
 
+static int seal_check(const struct weft_store *store, const struct weft_store_request *request)
+{
+    if (!is_epoch(request->u.seal.epoch) || request->u.seal.from >= request->u.seal.to ||
+        request->u.seal.to > INT64_MAX)
+        return WEFT_ERR_USAGE;
+    return request->u.seal.segment.len > store->max_record ? WEFT_ERR_TOO_BIG : 0;
+}
+
+void weft__store_count_seal(struct weft_store *store, const struct weft_store_request *request)
+{
+    atomic_fetch_add_explicit(&store->seals, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->sealed_from, request->u.seal.ret_bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&store->sealed_to, request->u.seal.segment.len, memory_order_relaxed);
+}
+
 int weft__store_request_check(const struct weft_store *store,
                               const struct weft_store_request *request)
 {
@@ -43,6 +58,8 @@ int weft__store_request_check(const struct weft_store *store,
         break;
     case WEFT_STORE_APPEND:
         return append_check(store, request);
+    case WEFT_STORE_SEAL:
+        return seal_check(store, request);
     case WEFT_STORE_PUT_SNAPSHOT:
         fine = request->u.put_snapshot.version > 0;
         break;

@@ -54,6 +54,7 @@ enum weft_store_kind {
     WEFT_STORE_OPEN,         /* state of the document; creates it when asked to */
     WEFT_STORE_APPEND,       /* one record at the end of the log */
     WEFT_STORE_READ,         /* records that cover a range of versions */
+    WEFT_STORE_SEAL,         /* one record in the place of several that it says the same as */
     WEFT_STORE_PUT_SNAPSHOT, /* replaces older snapshots */
     WEFT_STORE_GET_SNAPSHOT, /* the newest one */
     WEFT_STORE_LIST,         /* names by prefix, in byte order, paged */
@@ -81,12 +82,21 @@ struct weft_store_request {
             uint64_t ret_token;
         } append;
         struct {
-            uint64_t from;    /* records that hold versions > from */
-            uint64_t to;      /* and ≤ to */
-            size_t max_bytes; /* stop after this many bytes, but give at least one record */
+            uint64_t from;      /* records that hold versions > from */
+            uint64_t to;        /* and ≤ to */
+            size_t max_bytes;   /* stop after this many bytes, but give at least one record */
+            uint64_t max_count; /* the same for operations; 0: no limit */
             struct weft_list ret_records; /* of struct weft_store_record, in order; the caller's */
             bool ret_more;                /* stopped early */
         } read;
+        struct {
+            const char *epoch; /* of the document as it was read; another is WEFT_ERR_CONFLICT */
+            uint64_t from;     /* where a record begins */
+            uint64_t to;       /* where one ends; else WEFT_ERR_USAGE */
+            struct weft_slice segment; /* stands for the versions (from, to] from now on */
+            uint64_t ret_records;      /* that it replaced */
+            uint64_t ret_bytes;        /* of them */
+        } seal;
         struct {
             uint64_t version;
             struct weft_slice content;
@@ -145,10 +155,13 @@ struct weft_store {
     const char *durability; /* "fsync", "none": said in the greeting and by readiness checks */
     size_t max_record;      /* bytes */
     /* Counters for metrics, read with relaxed loads by any thread. */
-    _Atomic uint64_t commits; /* transactions that were synced */
-    _Atomic uint64_t records; /* records appended */
-    _Atomic uint64_t bytes;   /* bytes of those records */
-    _Atomic uint64_t failed;  /* appends that ended with an error */
+    _Atomic uint64_t commits;     /* transactions that were synced */
+    _Atomic uint64_t records;     /* records appended */
+    _Atomic uint64_t bytes;       /* bytes of those records */
+    _Atomic uint64_t failed;      /* appends that ended with an error */
+    _Atomic uint64_t seals;       /* records that replaced others */
+    _Atomic uint64_t sealed_from; /* bytes of those others */
+    _Atomic uint64_t sealed_to;   /* bytes that took their place */
     /* The last write was refused by the disk: full, read-only, broken. Any thread; whoever sends
      * writers away because of it clears it from time to time, since only a write can. */
     atomic_bool refusing;
@@ -164,6 +177,9 @@ static inline void weft__store_free(struct weft_store *store)
     if (store)
         store->ops->free(store);
 }
+
+/* Counts a seal that was carried out. */
+void weft__store_count_seal(struct weft_store *store, const struct weft_store_request *request);
 
 /* Whether |request| keeps to what is said above: sizes of names, at least one operation, a record
  * of at most max_record. Every implementation asks this first. **Errors:** WEFT_ERR_USAGE,

@@ -188,6 +188,7 @@ static int do_read(struct memory_store *store, struct weft_store_request *r)
     struct memory_doc *doc = find(store, &r->key);
     struct weft_list *records = &r->u.read.ret_records;
     size_t bytes = 0;
+    uint64_t ops = 0;
     weft__list_init(records);
     r->u.read.ret_more = false;
     if (!doc)
@@ -196,16 +197,61 @@ static int do_read(struct memory_store *store, struct weft_store_request *r)
         const struct memory_record *record = &doc->records[i];
         if (record->first >= r->u.read.to)
             break;
-        if (bytes && bytes + record->content->len > r->u.read.max_bytes) {
+        bool many = r->u.read.max_count && ops + record->count > r->u.read.max_count;
+        if (ops && (many || bytes + record->content->len > r->u.read.max_bytes)) {
             r->u.read.ret_more = true;
             break;
         }
         bytes += record->content->len;
+        ops += record->count;
         if (!give_record(store, records, record)) {
             drop_records(store, records);
             return WEFT_ERR_NOMEM;
         }
     }
+    r->state = doc->state;
+    return 0;
+}
+
+/* The records (from, to], if they cover it exactly: |*ret_from| is the first, |*ret_count| their
+ * number. */
+static bool find_covering(const struct memory_doc *doc, const struct weft_store_request *r,
+                          size_t *ret_from, size_t *ret_count)
+{
+    size_t from = record_after(doc, r->u.seal.from);
+    size_t end = from;
+    while (end < doc->record_count && doc->records[end].first < r->u.seal.to)
+        end++;
+    *ret_from = from;
+    *ret_count = end - from;
+    return end > from && doc->records[from].first == r->u.seal.from &&
+           doc->records[end - 1].first + doc->records[end - 1].count == r->u.seal.to;
+}
+
+static int do_seal(struct memory_store *store, struct weft_store_request *r)
+{
+    struct memory_doc *doc = find(store, &r->key);
+    size_t from;
+    size_t count;
+    if (!doc || strcmp(r->u.seal.epoch, doc->state.epoch) != 0)
+        return WEFT_ERR_CONFLICT;
+    if (!find_covering(doc, r, &from, &count))
+        return WEFT_ERR_USAGE;
+    struct weft_buf *content = weft__buf_new_copy(store->alloc, r->u.seal.segment);
+    if (!content)
+        return WEFT_ERR_NOMEM;
+    r->u.seal.ret_records = count;
+    r->u.seal.ret_bytes = 0;
+    for (size_t i = from; i < from + count; i++) {
+        r->u.seal.ret_bytes += doc->records[i].content->len;
+        weft__buf_unref(doc->records[i].content);
+    }
+    doc->records[from] =
+        (struct memory_record){r->u.seal.from, r->u.seal.to - r->u.seal.from, content};
+    memmove(&doc->records[from + 1], &doc->records[from + count],
+            (doc->record_count - from - count) * sizeof(*doc->records));
+    doc->record_count -= count - 1;
+    weft__store_count_seal(&store->base, r);
     r->state = doc->state;
     return 0;
 }
@@ -326,6 +372,8 @@ static int carry_out(struct memory_store *store, struct weft_store_request *r)
         return do_append(store, r);
     case WEFT_STORE_READ:
         return do_read(store, r);
+    case WEFT_STORE_SEAL:
+        return do_seal(store, r);
     case WEFT_STORE_PUT_SNAPSHOT:
         return do_put_snapshot(store, r);
     case WEFT_STORE_GET_SNAPSHOT:

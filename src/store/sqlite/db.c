@@ -34,6 +34,9 @@ static const char *const SQL[WEFT_SQLITE_SQL_COUNT] = {
         "SELECT first, count, crc, content FROM records WHERE doc = ?1 AND first < ?3 AND first >= "
         "ifnull((SELECT max(first) FROM records WHERE doc = ?1 AND first <= ?2), 0) "
         "ORDER BY first",
+    [WEFT_SQLITE_RECORD_SIZES] = "SELECT first, count, length(content) FROM records WHERE doc = ?1 "
+                                 "AND first >= ?2 AND first < ?3 ORDER BY first",
+    [WEFT_SQLITE_RECORD_DEL] = "DELETE FROM records WHERE doc = ?1 AND first >= ?2 AND first < ?3",
     [WEFT_SQLITE_CHUNK_ADD] = "INSERT INTO chunks (blob, part, crc, content) "
                               "VALUES (?1, ?2, ?3, ?4)",
     [WEFT_SQLITE_CHUNK_ALL] = "SELECT part, crc, content FROM chunks WHERE blob = ?1 ORDER BY part",

@@ -9,7 +9,7 @@
 
 enum {
     APPLICATION_ID = 0x77656674, /* "weft" */
-    FORMAT = 1,
+    FORMAT = 2,                  /* 1: no segments among the records (hub/segment.h) */
 };
 
 static const char SCHEMA[] = "BEGIN IMMEDIATE;"
@@ -44,7 +44,7 @@ static const char SCHEMA[] = "BEGIN IMMEDIATE;"
                              "CREATE TABLE settled (times INTEGER NOT NULL);"
                              "INSERT INTO settled (times) VALUES (0);"
                              "PRAGMA application_id = 0x77656674;" /* APPLICATION_ID */
-                             "PRAGMA user_version = 1;"            /* FORMAT */
+                             "PRAGMA user_version = 2;"            /* FORMAT */
                              "COMMIT;";
 
 /* Whatever else stands in the file is somebody's: it is not touched. */
@@ -97,5 +97,7 @@ int weft__sqlite_format_check(struct weft_sqlite_db *db, const char *path, char 
     }
     if (fresh)
         rc = weft__sqlite_db_exec(db, SCHEMA);
+    else if (format < FORMAT)
+        rc = weft__sqlite_db_exec(db, "PRAGMA user_version = 2"); /* The tables are the same. */
     return rc == SQLITE_OK ? 0 : unreadable(db, rc, path, ret_message, message_size);
 }

@@ -6,6 +6,7 @@
 #define READ (1u << WEFT_SQLITE_CLASS_READ)
 #define LOOK (1u << WEFT_SQLITE_CLASS_LOOK)
 #define PUT (1u << WEFT_SQLITE_CLASS_PUT)
+#define SEAL (1u << WEFT_SQLITE_CLASS_SEAL)
 #define ALONE (1u << WEFT_SQLITE_CLASS_ALONE)
 
 /* What each class has to wait for. Appends among themselves keep their order on the writer, reads
@@ -15,7 +16,8 @@ static const unsigned WAITS_FOR[WEFT_SQLITE_CLASS_COUNT] = {
     [WEFT_SQLITE_CLASS_READ] = APPEND | ALONE,
     [WEFT_SQLITE_CLASS_LOOK] = APPEND | PUT | ALONE,
     [WEFT_SQLITE_CLASS_PUT] = LOOK | ALONE,
-    [WEFT_SQLITE_CLASS_ALONE] = APPEND | READ | LOOK | PUT | ALONE,
+    [WEFT_SQLITE_CLASS_SEAL] = ALONE,
+    [WEFT_SQLITE_CLASS_ALONE] = APPEND | READ | LOOK | PUT | SEAL | ALONE,
     [WEFT_SQLITE_CLASS_FREE] = 0,
 };
 
@@ -28,6 +30,8 @@ static enum weft_sqlite_class class_of(const struct weft_store_request *request)
         return WEFT_SQLITE_CLASS_APPEND;
     case WEFT_STORE_READ:
         return WEFT_SQLITE_CLASS_READ;
+    case WEFT_STORE_SEAL:
+        return WEFT_SQLITE_CLASS_SEAL;
     case WEFT_STORE_PUT_SNAPSHOT:
         return WEFT_SQLITE_CLASS_PUT;
     case WEFT_STORE_GET_SNAPSHOT:
@@ -71,6 +75,7 @@ static void hand_over(struct weft_sqlite_store *store, struct weft_store_request
 {
     switch (request->kind) {
     case WEFT_STORE_APPEND:
+    case WEFT_STORE_SEAL:
     case WEFT_STORE_PUT_SNAPSHOT:
     case WEFT_STORE_PURGE:
         weft__list_push(&store->write_queue, &request->node);

@@ -67,6 +67,7 @@ static int walk_records(struct weft_sqlite_store *store, struct weft_store_reque
     sqlite3_stmt *statement = weft__sqlite_db_get(&store->read_db, WEFT_SQLITE_RECORD_RANGE);
     struct weft_list *records = &request->u.read.ret_records;
     size_t bytes = 0;
+    uint64_t ops = 0;
     int err = 0;
     int rc = SQLITE_ROW;
     sqlite3_bind_int64(statement, 1, document->id);
@@ -75,11 +76,14 @@ static int walk_records(struct weft_sqlite_store *store, struct weft_store_reque
     while (!err && at < to && !request->u.read.ret_more &&
            (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         size_t len = (size_t)sqlite3_column_bytes(statement, 3);
-        if (!weft__list_empty(records) && len > request->u.read.max_bytes - bytes)
+        uint64_t count = (uint64_t)sqlite3_column_int64(statement, 1);
+        bool many = request->u.read.max_count && count > request->u.read.max_count - ops;
+        if (!weft__list_empty(records) && (many || len > request->u.read.max_bytes - bytes))
             request->u.read.ret_more = true;
         else
             err = take_record(store, statement, document->state.epoch, records, &at);
         bytes += WEFT_MIN(len, request->u.read.max_bytes - bytes);
+        ops += WEFT_MIN(count, request->u.read.max_count - ops);
     }
     weft__sqlite_db_end(statement);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)

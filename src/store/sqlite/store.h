@@ -8,8 +8,9 @@
  * takes its requests first in, first out. Two documents in one lane may wait for one another
  * without need; nothing is allocated for a request.
  *
- * Two requests may overtake, because nobody can tell: an APPEND or a READ is carried out while a
- * PUT_SNAPSHOT of the same document is still being written, slice by slice.
+ * Some requests may overtake, because nobody can tell: an APPEND or a READ is carried out while a
+ * PUT_SNAPSHOT of the same document is still being written, slice by slice; and a SEAL is carried
+ * out beside everything but what creates or removes its document, since it changes no answer.
  *
  * Doubt. A commit that failed while syncing may still be found by the recovery after a crash. So
  * the writer first writes a commit of its own over it ("settle"): when that succeeds, the failed
@@ -35,6 +36,7 @@ enum weft_sqlite_class {
     WEFT_SQLITE_CLASS_READ,
     WEFT_SQLITE_CLASS_LOOK,  /* OPEN of what exists, GET_SNAPSHOT */
     WEFT_SQLITE_CLASS_PUT,   /* PUT_SNAPSHOT */
+    WEFT_SQLITE_CLASS_SEAL,  /* SEAL */
     WEFT_SQLITE_CLASS_ALONE, /* OPEN that may create, PURGE */
     WEFT_SQLITE_CLASS_FREE,  /* LIST: about no document */
     WEFT_SQLITE_CLASS_COUNT,

@@ -62,16 +62,15 @@ static int write_open(struct weft_sqlite_store *store, struct weft_store_request
 }
 
 static int add_record(struct weft_sqlite_db *db, const struct weft_sqlite_document *document,
-                      const struct weft_store_request *request)
+                      uint64_t first, uint64_t count, struct weft_slice record)
 {
     sqlite3_stmt *statement = weft__sqlite_db_get(db, WEFT_SQLITE_RECORD_ADD);
     sqlite3_bind_int64(statement, 1, document->id);
-    weft__sqlite_bind_u64(statement, 2, request->u.append.first);
-    weft__sqlite_bind_u64(statement, 3, request->u.append.count);
+    weft__sqlite_bind_u64(statement, 2, first);
+    weft__sqlite_bind_u64(statement, 3, count);
     sqlite3_bind_int64(statement, 4,
-                       weft__sqlite_row_crc(document->state.epoch, request->u.append.first,
-                                            request->u.append.count, request->u.append.record));
-    weft__sqlite_bind_slice(statement, 5, request->u.append.record);
+                       weft__sqlite_row_crc(document->state.epoch, first, count, record));
+    weft__sqlite_bind_slice(statement, 5, record);
     return weft__sqlite_db_step(statement);
 }
 
@@ -88,7 +87,8 @@ static int write_append(struct weft_sqlite_store *store, struct weft_store_reque
         return WEFT_ERR_USAGE;
     int rc = save_begin(store);
     if (rc == SQLITE_OK)
-        rc = add_record(db, &document, request);
+        rc = add_record(db, &document, request->u.append.first, request->u.append.count,
+                        request->u.append.record);
     document.state.version += request->u.append.count;
     document.state.token = weft__store_token(document.state.epoch, document.state.version);
     if (rc == SQLITE_OK)
@@ -98,6 +98,59 @@ static int write_append(struct weft_sqlite_store *store, struct weft_store_reque
         request->u.append.ret_token = document.state.token;
         request->state = document.state;
     }
+    return err;
+}
+
+/* Walks the records that a segment replaces, which must cover its versions exactly. */
+static int measure(struct weft_sqlite_db *db, const struct weft_sqlite_document *document,
+                   struct weft_store_request *request)
+{
+    sqlite3_stmt *statement = weft__sqlite_db_get(db, WEFT_SQLITE_RECORD_SIZES);
+    uint64_t at = request->u.seal.from;
+    int rc;
+    bool fits = true;
+    request->u.seal.ret_records = request->u.seal.ret_bytes = 0;
+    sqlite3_bind_int64(statement, 1, document->id);
+    weft__sqlite_bind_u64(statement, 2, request->u.seal.from);
+    weft__sqlite_bind_u64(statement, 3, request->u.seal.to);
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW && fits) {
+        fits = (uint64_t)sqlite3_column_int64(statement, 0) == at;
+        at += (uint64_t)sqlite3_column_int64(statement, 1);
+        request->u.seal.ret_records++;
+        request->u.seal.ret_bytes += (uint64_t)sqlite3_column_int64(statement, 2);
+    }
+    weft__sqlite_db_end(statement);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return weft__sqlite_err(rc);
+    return fits && at == request->u.seal.to ? 0 : WEFT_ERR_USAGE;
+}
+
+static int write_seal(struct weft_sqlite_store *store, struct weft_store_request *request)
+{
+    struct weft_sqlite_db *db = &store->write_db;
+    struct weft_sqlite_document document;
+    int err = weft__sqlite_document_get(db, &request->key, &document);
+    if (err)
+        return err == WEFT_ERR_NOT_FOUND ? WEFT_ERR_CONFLICT : err;
+    if (strcmp(request->u.seal.epoch, document.state.epoch) != 0)
+        return WEFT_ERR_CONFLICT;
+    err = measure(db, &document, request);
+    if (err)
+        return err;
+    sqlite3_stmt *statement = weft__sqlite_db_get(db, WEFT_SQLITE_RECORD_DEL);
+    int rc = save_begin(store);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, document.id);
+        weft__sqlite_bind_u64(statement, 2, request->u.seal.from);
+        weft__sqlite_bind_u64(statement, 3, request->u.seal.to);
+        rc = weft__sqlite_db_step(statement);
+    }
+    if (rc == SQLITE_OK)
+        rc = add_record(db, &document, request->u.seal.from,
+                        request->u.seal.to - request->u.seal.from, request->u.seal.segment);
+    err = save_end(store, rc);
+    if (!err)
+        request->state = document.state;
     return err;
 }
 
@@ -126,6 +179,8 @@ int weft__sqlite_write(struct weft_sqlite_store *store, struct weft_store_reques
         return write_open(store, request);
     case WEFT_STORE_APPEND:
         return write_append(store, request);
+    case WEFT_STORE_SEAL:
+        return write_seal(store, request);
     case WEFT_STORE_PURGE:
         return write_purge(store, request);
     default:

@@ -55,6 +55,8 @@ static void fill_batch(struct weft_sqlite_store *store, struct batch *batch)
         }
         if (request->kind == WEFT_STORE_APPEND)
             batch->bytes += request->u.append.record.len;
+        else if (request->kind == WEFT_STORE_SEAL)
+            batch->bytes += request->u.seal.segment.len;
         store->ends[store->end_count++] = (struct weft_sqlite_end){.request = request};
     }
 }
@@ -157,13 +159,15 @@ static int outcome(struct weft_sqlite_store *store, int rc)
     return settle(store) ? WEFT_ERR_UNAVAILABLE : WEFT_ERR_STORE;
 }
 
-static void count_appends(struct weft_sqlite_store *store)
+static void count(struct weft_sqlite_store *store)
 {
     uint64_t records = 0;
     uint64_t bytes = 0;
     uint64_t failed = 0;
     for (size_t i = 0; i < store->end_count; i++) {
         const struct weft_store_request *request = store->ends[i].request;
+        if (request->kind == WEFT_STORE_SEAL && store->ends[i].result == 0)
+            weft__store_count_seal(&store->base, request);
         if (request->kind != WEFT_STORE_APPEND)
             continue;
         failed += store->ends[i].result != 0;
@@ -275,7 +279,7 @@ void *weft__sqlite_writer_main(void *arg)
             fail_batch(store, WEFT_ERR_UNAVAILABLE);
         else if (!batch.idle || !weft__list_empty(&store->puts) || store->garbage)
             run_batch(store, &batch);
-        count_appends(store);
+        count(store);
         weft__sqlite_lanes_end(store, store->ends, store->end_count);
         watch_log(store, pages_before);
         if (batch.restart)

@@ -225,6 +225,95 @@ static void read_stops_at_its_bytes_but_gives_one_record(void **state)
     }
 }
 
+static void read_stops_at_its_operations_but_gives_one_record(void **state)
+{
+    struct world *w = *state;
+    struct weft_store_state s;
+    assert_ok(test_store_open(&w->t, "a", true, &s));
+    for (int i = 0; i < 4; i++)
+        assert_ok(test_store_append(&w->t, "a", &s, 10, text("")));
+    const struct {
+        uint64_t max_count;
+        size_t count;
+        bool more;
+    } cases[] = {{0, 4, false}, {1, 1, true}, {19, 1, true}, {20, 2, true}, {40, 4, false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        test_request_init(&w->t.last, &w->t.loop, WEFT_STORE_READ, "a");
+        w->t.last.r.u.read.to = 40;
+        w->t.last.r.u.read.max_bytes = SIZE_MAX;
+        w->t.last.r.u.read.max_count = cases[i].max_count;
+        assert_ok(test_store_run(&w->t));
+        assert_int_equal(w->t.last.r.u.read.ret_more, cases[i].more);
+        assert_int_equal(test_store_drop(&w->t), cases[i].count);
+    }
+}
+
+static void assert_record(struct world *w, uint64_t from, uint64_t first, uint64_t count,
+                          struct weft_slice content)
+{
+    assert_ok(test_store_read(&w->t, "a", from, from + 1, SIZE_MAX));
+    struct weft_list *records = &w->t.last.r.u.read.ret_records;
+    struct weft_store_record *record =
+        WEFT_CONTAINER_OF(records->next, struct weft_store_record, node);
+    assert_int_equal(record->first, first);
+    assert_int_equal(record->count, count);
+    assert_bytes(weft__buf_data(record->content), record->content->len, content.ptr, content.len);
+    assert_int_equal(test_store_drop(&w->t), 1);
+}
+
+static void a_seal_takes_the_place_of_its_records(void **state)
+{
+    struct world *w = *state;
+    struct weft_store_state s;
+    assert_ok(test_store_open(&w->t, "a", true, &s));
+    for (int i = 0; i < 10; i++)
+        assert_ok(test_store_append(&w->t, "a", &s, 10, text("record")));
+    assert_ok(test_store_seal(&w->t, "a", 0, 40, text("first")));
+    assert_int_equal(w->t.last.r.u.seal.ret_records, 4);
+    assert_int_equal(w->t.last.r.u.seal.ret_bytes, 4 * strlen("record"));
+    assert_int_equal(w->t.last.r.state.version, 100);
+    assert_int_equal(w->t.last.r.state.token, s.token);
+    assert_ok(test_store_seal(&w->t, "a", 60, 100, text("last")));
+    assert_int_equal(w->t.store->seals, 2);
+    assert_int_equal(w->t.store->sealed_from, 8 * strlen("record"));
+    assert_int_equal(w->t.store->sealed_to, strlen("first") + strlen("last"));
+    assert_record(w, 0, 0, 40, text("first"));
+    assert_record(w, 39, 0, 40, text("first"));
+    assert_record(w, 40, 40, 10, text("record"));
+    assert_record(w, 99, 60, 40, text("last"));
+    assert_ok(test_store_append(&w->t, "a", &s, 1, text("behind")));
+    assert_ok(test_store_open(&w->t, "a", false, &s));
+    assert_int_equal(s.version, 101);
+    assert_ok(test_store_read(&w->t, "a", 0, 101, SIZE_MAX));
+    assert_int_equal(test_store_drop(&w->t), 5);
+    assert_ok(test_store_seal(&w->t, "a", 0, 101, text("all")));
+    assert_record(w, 100, 0, 101, text("all"));
+}
+
+static void a_seal_that_does_not_fit_changes_nothing(void **state)
+{
+    struct world *w = *state;
+    struct weft_store_state s;
+    assert_ok(test_store_open(&w->t, "a", true, &s));
+    for (int i = 0; i < 3; i++)
+        assert_ok(test_store_append(&w->t, "a", &s, 10, text("record")));
+    const struct {
+        uint64_t from, to;
+    } cases[] = {{0, 0},   {10, 5},  {0, 15},  {5, 20},         {0, 31},
+                 {30, 40}, {25, 30}, {40, 50}, {0, UINT64_MAX}, {1, 10}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        assert_err(test_store_seal(&w->t, "a", cases[i].from, cases[i].to, text("no")),
+                   WEFT_ERR_USAGE);
+    assert_err(test_store_seal(&w->t, "b", 0, 10, text("no")), WEFT_ERR_CONFLICT);
+    test_request_init(&w->t.last, &w->t.loop, WEFT_STORE_SEAL, "a");
+    w->t.last.r.u.seal.epoch = "ffffffffffffffff";
+    w->t.last.r.u.seal.to = 10;
+    assert_err(test_store_run(&w->t), WEFT_ERR_CONFLICT);
+    assert_ok(test_store_read(&w->t, "a", 0, 30, SIZE_MAX));
+    assert_int_equal(test_store_drop(&w->t), 3);
+    assert_int_equal(w->t.store->seals, 0);
+}
+
 static void append_with_an_old_token_is_a_conflict(void **state)
 {
     struct world *w = *state;
@@ -494,6 +583,38 @@ static void model_read(struct worker *k, struct model_doc *doc)
     assert_true(weft__list_empty(records));
 }
 
+/* Replaces some records by one. */
+static void model_seal(struct worker *k, struct model_doc *doc)
+{
+    uint8_t bytes[3000];
+    if (doc->records == 0)
+        return;
+    size_t begin = test_random_size(&k->rng, 0, doc->records - 1);
+    size_t end = test_random_size(&k->rng, begin + 1, doc->records);
+    uint64_t from = 0;
+    for (size_t i = 0; i < begin; i++)
+        from += doc->counts[i];
+    uint64_t to = from;
+    for (size_t i = begin; i < end; i++)
+        to += doc->counts[i];
+    uint32_t seed = (uint32_t)test_random_u64(&k->rng);
+    size_t len = fill(seed, bytes);
+    test_request_init(&k->t.last, &k->t.loop, WEFT_STORE_SEAL, doc->name);
+    k->t.last.r.u.seal.epoch = doc->state.epoch;
+    k->t.last.r.u.seal.from = from;
+    k->t.last.r.u.seal.to = to;
+    k->t.last.r.u.seal.segment = weft__slice(bytes, len);
+    assert_ok(test_store_run(&k->t));
+    assert_int_equal(k->t.last.r.u.seal.ret_records, end - begin);
+    doc->counts[begin] = to - from;
+    doc->seeds[begin] = seed;
+    for (size_t i = end; i < doc->records; i++) {
+        doc->counts[begin + 1 + i - end] = doc->counts[i];
+        doc->seeds[begin + 1 + i - end] = doc->seeds[i];
+    }
+    doc->records -= end - begin - 1;
+}
+
 static void model_snapshot(struct worker *k, struct model_doc *doc)
 {
     size_t len = test_random_size(&k->rng, 0, 300000);
@@ -549,8 +670,10 @@ static void *worker_main(void *arg)
         snprintf(k->docs[i].name, sizeof(k->docs[i].name), "%u-%d", k->number, i);
     for (int step = 0; step < MODEL_STEPS; step++) {
         struct model_doc *doc = &k->docs[test_random_below(&k->rng, MODEL_DOCS)];
-        uint64_t what = test_random_below(&k->rng, 20);
-        if (what < 10)
+        uint64_t what = test_random_below(&k->rng, 21);
+        if (what == 20)
+            model_seal(k, doc);
+        else if (what < 10)
             model_append(k, doc);
         else if (what < 13)
             model_read(k, doc);
@@ -687,6 +810,9 @@ int main(void)
         ONCE_A_STORE(appended_records_are_read_in_order),
         ONCE_A_STORE(read_gives_every_record_that_touches_the_range),
         ONCE_A_STORE(read_stops_at_its_bytes_but_gives_one_record),
+        ONCE_A_STORE(read_stops_at_its_operations_but_gives_one_record),
+        ONCE_A_STORE(a_seal_takes_the_place_of_its_records),
+        ONCE_A_STORE(a_seal_that_does_not_fit_changes_nothing),
         ONCE_A_STORE(append_with_an_old_token_is_a_conflict),
         ONCE_A_STORE(token_of_a_purged_document_is_never_good_again),
         ONCE_A_STORE(newest_snapshot_replaces_older_ones),

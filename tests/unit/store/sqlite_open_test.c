@@ -233,12 +233,30 @@ static void format_of_a_newer_weft_is_refused(void **state)
 {
     struct world *w = *state;
     make_store(w);
-    run_sql(w, "PRAGMA user_version = 2");
+    run_sql(w, "PRAGMA user_version = 3");
     assert_err(open_store(w), WEFT_ERR_UNSUPPORTED);
     assert_says(w, "newer weft");
-    assert_says(w, "format 2");
+    assert_says(w, "format 3");
+    run_sql(w, "PRAGMA user_version = 2");
+    make_store(w);
+}
+
+/* A weft that knows no segments must not open what may hold them. */
+static void format_1_becomes_format_2(void **state)
+{
+    struct world *w = *state;
+    make_store(w);
     run_sql(w, "PRAGMA user_version = 1");
     make_store(w);
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_open(w->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(statement, 0), 2);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
 }
 
 static void format_that_never_was_is_damage(void **state)
@@ -288,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(database_of_another_program_is_refused_and_kept, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(format_of_a_newer_weft_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(format_1_becomes_format_2, set_up, tear_down),
         cmocka_unit_test_setup_teardown(format_that_never_was_is_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(missing_table_is_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(truncated_database_is_damage, set_up, tear_down),

@@ -195,6 +195,18 @@ WEFT_UNUSED static int test_store_put(struct test_store *t, const char *name, ui
     return test_store_run(t);
 }
 
+/* Replaces the records (from, to]. */
+WEFT_UNUSED static int test_store_seal(struct test_store *t, const char *name, uint64_t from,
+                                       uint64_t to, struct weft_slice segment)
+{
+    test_request_init(&t->last, &t->loop, WEFT_STORE_SEAL, name);
+    t->last.r.u.seal.epoch = TEST_EPOCH;
+    t->last.r.u.seal.from = from;
+    t->last.r.u.seal.to = to;
+    t->last.r.u.seal.segment = segment;
+    return test_store_run(t);
+}
+
 /* The caller has a reference in |*ret_content|. */
 WEFT_UNUSED static int test_store_get(struct test_store *t, const char *name, uint64_t *ret_version,
                                       struct weft_buf **ret_content)
