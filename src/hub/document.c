@@ -75,7 +75,7 @@ bool weft__document_loading(const struct weft_document *document)
 bool weft__document_busy(const struct weft_document *document)
 {
     return weft__document_loading(document) || document->append_busy || document->snapshot_busy ||
-           !weft__list_empty(&document->jobs);
+           document->seal || !weft__list_empty(&document->jobs);
 }
 
 bool weft__document_idle(const struct weft_document *document)

@@ -42,6 +42,8 @@ enum {
     WEFT_DOC_BATCH_OPS = 1024,                 /* operations in one record */
     WEFT_DOC_BATCH_BYTES = 1024 * 1024,        /* or bytes of them, unless it is one alone */
     WEFT_DOC_PAGE_BYTES = 1024 * 1024,         /* of the log read at once */
+    WEFT_DOC_PAGE_OPS = 8192,                  /* or operations */
+    WEFT_DOC_SEAL_BYTES = 4 * 1024 * 1024,     /* of operations after which some are sealed */
     WEFT_DOC_BEHIND_MAX = 10000,               /* operations a submit may be behind */
     WEFT_DOC_OPEN_BEHIND_MAX = 100000,         /* operations an open may be behind */
     WEFT_DOC_BEHIND_BYTES = 4 * 1024 * 1024,   /* of operations an open is answered with */
@@ -66,6 +68,9 @@ struct weft_doc_subscriber {
 /* A walk over older parts of the log for one request (document_query.c). */
 struct weft_doc_job;
 
+/* Old records on their way into a segment (document_seal.c). */
+struct weft_doc_seal;
+
 struct weft_document {
     struct weft_map_node node;   /* in the hub's documents */
     struct weft_list dirty_node; /* in the hub's list of documents with presence to send */
@@ -81,9 +86,13 @@ struct weft_document {
     uint64_t committed_version;
     uint64_t appended; /* end of the append in flight; = committed_version when there is none */
     uint64_t time_ms;  /* of the last operation: never decreases */
-    uint64_t snapshot_version; /* of the newest snapshot that is stored or being stored */
-    uint64_t snapshot_bytes;   /* of operations since then */
-    uint64_t used_ns;          /* monotonic time of the last use */
+    uint64_t snapshot_version;  /* of the newest snapshot that is stored or being stored */
+    uint64_t snapshot_bytes;    /* of operations since then */
+    uint64_t sealed;            /* versions up to here are in segments, at least */
+    uint64_t seal_after;        /* counting from here: = sealed, or where sealing last failed */
+    uint64_t seal_bytes;        /* of operations since some were sealed */
+    struct weft_doc_seal *seal; /* under way, or NULL */
+    uint64_t used_ns;           /* monotonic time of the last use */
     struct weft_history history;
     struct weft_client_table clients; /* at |committed_version| */
 
@@ -189,6 +198,12 @@ void weft__document_broadcast(struct weft_document *document, const struct weft_
 /* Stores a snapshot of the committed state when at least |ops| operations or
  * WEFT_DOC_SNAPSHOT_BYTES came since the last one and none is being stored. */
 void weft__document_snapshot(struct weft_document *document, uint64_t ops);
+
+/* ---- document_seal.c ---- */
+
+/* Begins to seal old records when there are at least as many operations of them as the hub wants in
+ * a segment, or WEFT_DOC_SEAL_BYTES, and none are being sealed. */
+void weft__document_seal(struct weft_document *document);
 
 /* ---- document_subscribers.c ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Deleting a document for good. The store's requests of one document may be carried out in any
- * order, so what is on its way there, an append or a snapshot, ends first: it must not come to a
+ * order, so what is on its way there, an append, a snapshot or a segment, ends first: it must not come to a
  * document that is made anew under the same name. Requests that come meanwhile wait, and find the
  * document gone.
  */
@@ -54,7 +54,8 @@ static void purged(struct weft_store_request *request)
 void weft__document_try_delete(struct weft_document *document)
 {
     if (weft__list_empty(&document->deleting) || document->state != WEFT_DOC_STATE_READY ||
-        document->append_busy || document->snapshot_busy || !weft__list_empty(&document->jobs) ||
+        document->append_busy || document->snapshot_busy || document->seal ||
+        !weft__list_empty(&document->jobs) ||
         weft__history_head(&document->history) != document->committed_version)
         return;
     document->state = WEFT_DOC_STATE_DELETING;

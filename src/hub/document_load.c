@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "hub/internal.h"
+#include "hub/log_reader.h"
 #include "hub/snapshot.h"
 
 #include <stdio.h>
@@ -60,6 +61,7 @@ static void load_complete(struct weft_document *document)
         weft__document_settle(document);
     document->reloading = false;
     weft__document_loaded(document, WEFT_DOC_STATE_READY);
+    weft__document_seal(document);
 }
 
 static int apply_op(struct weft_document *document, const struct weft_record_op *record,
@@ -92,20 +94,23 @@ static int apply_op(struct weft_document *document, const struct weft_record_op 
 
 static int apply_record(struct weft_document *document, struct weft_slice content)
 {
-    struct weft_record_reader reader;
+    struct weft_log_reader reader;
     struct weft_record_head head;
     struct weft_record_op op;
-    int err = weft__record_open(&reader, content, &head);
+    uint64_t time_ms;
+    uint64_t at = weft__history_head(&document->history);
+    int err = weft__log_open(&reader, document->hub->options.alloc, content, &head);
     if (err)
         return err;
-    if (head.first != weft__history_head(&document->history) ||
-        !weft__slice_eq_str(head.epoch, document->stored.epoch))
-        return WEFT_ERR_CORRUPT;
-    while ((err = weft__record_next(&reader, &op)) > 0) {
-        err = apply_op(document, &op, head.time_ms);
-        if (err)
-            return err;
-    }
+    /* A segment may begin before the snapshot. */
+    if (head.first > at || !weft__slice_eq_str(head.epoch, document->stored.epoch))
+        err = WEFT_ERR_CORRUPT;
+    for (uint64_t version = head.first; !err && (err = weft__log_next(&reader, &op, &time_ms)) > 0;
+         version++)
+        err = version < at ? 0 : apply_op(document, &op, time_ms);
+    weft__log_close(&reader);
+    if (err)
+        return err;
     /* A reload needs what came after its beginning, to send it. */
     uint64_t limit = weft__history_head(&document->history);
     if (document->reloading)
@@ -127,6 +132,7 @@ static void read_tail(struct weft_document *document)
     document->load.u.read.from = from;
     document->load.u.read.to = document->stored.version;
     document->load.u.read.max_bytes = WEFT_DOC_PAGE_BYTES;
+    document->load.u.read.max_count = WEFT_DOC_PAGE_OPS;
     load_submit(document, WEFT_STORE_READ, tail_read);
 }
 
@@ -173,6 +179,8 @@ static int use_snapshot(struct weft_document *document, struct weft_slice stored
         return err == WEFT_ERR_NOMEM ? err : WEFT_ERR_CORRUPT;
     document->time_ms = snapshot.time_ms;
     document->snapshot_version = snapshot.version;
+    if (!document->seal)
+        document->sealed = document->seal_after = WEFT_MIN(snapshot.sealed, snapshot.version);
     weft__history_reset(&document->history, document->type, snapshot.version);
     return 0;
 }
@@ -186,6 +194,8 @@ static void start_empty(struct weft_document *document)
         return;
     }
     weft__client_table_done(&document->clients);
+    if (!document->seal)
+        document->sealed = document->seal_after = 0;
     weft__history_reset(&document->history, document->type, 0);
     read_tail(document);
 }

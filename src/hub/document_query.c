@@ -14,6 +14,7 @@
 #include "hub/answers.h"
 #include "hub/catch_up.h"
 #include "hub/internal.h"
+#include "hub/log_reader.h"
 
 struct weft_doc_job {
     struct weft_list node;
@@ -376,21 +377,25 @@ static int step(struct weft_doc_job *job, const struct weft_record_op *record, u
 
 static int walk_record(struct weft_doc_job *job, struct weft_slice content)
 {
-    struct weft_record_reader reader;
+    struct weft_log_reader reader;
     struct weft_record_head head;
     struct weft_record_op op;
-    int err = weft__record_open(&reader, content, &head);
+    uint64_t time_ms;
+    int err = weft__log_open(&reader, job->document->hub->options.alloc, content, &head);
+    if (err)
+        return err;
     uint64_t version = head.first;
     while (!err && job->cursor < job->to && !job->full &&
-           (err = weft__record_next(&reader, &op)) > 0) {
+           (err = weft__log_next(&reader, &op, &time_ms)) > 0) {
         err = 0;
         version++;
         if (version <= job->cursor)
             continue;
-        err = version == job->cursor + 1 ? step(job, &op, head.time_ms) : WEFT_ERR_CORRUPT;
+        err = version == job->cursor + 1 ? step(job, &op, time_ms) : WEFT_ERR_CORRUPT;
         if (!err && !job->full)
             job->cursor = version;
     }
+    weft__log_close(&reader);
     return err;
 }
 
@@ -424,7 +429,10 @@ static void job_read(struct weft_doc_job *job)
         .exec = document->hub->options.exec,
         .done = page_read,
         .key = weft__doc_key_store(&document->key),
-        .u.read = {.from = job->cursor, .to = job->to, .max_bytes = WEFT_DOC_PAGE_BYTES},
+        .u.read = {.from = job->cursor,
+                   .to = job->to,
+                   .max_bytes = WEFT_DOC_PAGE_BYTES,
+                   .max_count = WEFT_DOC_PAGE_OPS},
     };
     weft__store_submit(document->hub->options.store, &job->read);
 }

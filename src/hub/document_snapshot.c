@@ -32,6 +32,7 @@ static void write_value(struct weft_document *document)
         .content = weft__bytes_slice(&hub->scratch),
         .version = document->committed_version,
         .time_ms = document->time_ms,
+        .sealed = document->sealed,
     };
     weft__client_table_expire(&document->clients, weft__clock_wall_ms(hub->options.clock));
     if (weft__bytes_error(&hub->scratch) ||

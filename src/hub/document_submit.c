@@ -284,6 +284,7 @@ static void commit_op(struct weft_document *document, struct weft_doc_op *op)
     WEFT_ASSERT(err == 0); /* The entry was reserved when the operation was placed. */
     document->committed_version = op->version;
     document->snapshot_bytes += op->json_len;
+    document->seal_bytes += op->json_len;
     document->hub->stats.commits++;
     weft__document_presence_transform(document, op);
     weft__document_broadcast(document, op);
@@ -315,6 +316,7 @@ static void appended(struct weft_store_request *request)
     weft__history_trim(&document->history, document->committed_version, WEFT_DOC_RECENT_OPS,
                        WEFT_DOC_RECENT_BYTES);
     weft__document_snapshot(document, WEFT_DOC_SNAPSHOT_OPS);
+    weft__document_seal(document);
     weft__list_init(&blocked);
     weft__list_splice(&blocked, &document->blocked);
     while ((node = weft__list_pop(&blocked)))

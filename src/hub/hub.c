@@ -7,6 +7,7 @@
 #include "hub/document.h"
 #include "hub/internal.h"
 #include "hub/relay.h"
+#include "hub/segment.h"
 
 enum { HUB_ARENA_LIMIT = 64 * 1024 * 1024 /* bytes for one stored operation or snapshot */ };
 
@@ -20,6 +21,9 @@ int weft__hub_new(const struct weft_hub_options *options, struct weft_hub **ret_
     hub->options = *options;
     if (!hub->options.max_document)
         hub->options.max_document = WEFT_HUB_MAX_DOCUMENT;
+    if (!hub->options.seal_ops)
+        hub->options.seal_ops = WEFT_HUB_SEAL_OPS;
+    hub->options.seal_ops = WEFT_MIN(hub->options.seal_ops, (uint64_t)WEFT_SEGMENT_OPS_MAX);
     if (!hub->options.idle_ns)
         hub->options.idle_ns = HUB_IDLE_NS;
     if (!hub->options.max_unsent)

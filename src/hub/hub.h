@@ -15,6 +15,7 @@
  *   relay.h          subscribers of one worker        document_presence
  *   mesh.h           links between workers            history.h       recent operations
  *   request.h        what travels on them             record.h snapshot.h client_table.h  stored
+ *                                     document_seal     old records into segments (segment.h)
  *
  * **Thread:** a hub belongs to its worker.
  */
@@ -50,6 +51,7 @@ struct weft_hub_options {
     const struct weft_log *log;    /* may be NULL */
     struct weft_hash_key hash_key; /* the same for all hubs of a process: it also picks owners */
     size_t max_document;           /* bytes of content; 0 = WEFT_HUB_MAX_DOCUMENT */
+    uint64_t seal_ops;             /* operations in a segment of the log; 0 = WEFT_HUB_SEAL_OPS */
     uint64_t idle_ns;              /* a document unused for so long leaves memory; 0 = 30 s */
     /* Unsent bytes with which a subscriber falls behind: those above which its member is told when
      * they have drained. 0 = WEFT_HUB_MAX_UNSENT. */
@@ -68,6 +70,7 @@ struct weft_hub_options {
 enum {
     WEFT_HUB_MAX_DOCUMENT = 1024 * 1024, /* bytes */
     WEFT_HUB_MAX_DOCUMENTS = 100000,     /* in memory, a worker */
+    WEFT_HUB_SEAL_OPS = 8192,            /* see segment.h */
     WEFT_HUB_MAX_SUBSCRIPTIONS = 256,    /* documents open on one connection */
     WEFT_HUB_MAX_UNSENT = 1024 * 1024,   /* bytes */
     WEFT_HUB_RETRY_MS = 5000,            /* what callers are told when there is no room */

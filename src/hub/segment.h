@@ -62,6 +62,8 @@ struct weft_segment_writer {
     uint64_t count;
     uint64_t time_ms;
     size_t bytes;
+    unsigned column; /* written last; 0: not begun to write */
+    size_t columns_bytes;
     int err;
 };
 
@@ -77,7 +79,12 @@ void weft__segment_add(struct weft_segment_writer *writer, const struct weft_rec
  * more than fits one segment; WEFT_ERR_USAGE for none or what no record holds. */
 WEFT_MUST_USE int weft__segment_finish(struct weft_segment_writer *writer, struct weft_bytes *b);
 
-/* Frees it; after weft__segment_begin, whatever happened since. */
+/* The same in steps of a column each, for who has other work: 1 when there are more, 0 at the end.
+ * Errors as above. */
+WEFT_MUST_USE int weft__segment_finish_step(struct weft_segment_writer *writer,
+                                            struct weft_bytes *b);
+
+/* Frees it; after weft__segment_begin or on all zeroes, whatever happened since. */
 void weft__segment_done(struct weft_segment_writer *writer);
 
 struct weft_segment_cursor {

@@ -186,12 +186,9 @@ static int write_column(struct weft_bytes *b, unsigned number, struct weft_slice
     return err;
 }
 
-int weft__segment_finish(struct weft_segment_writer *writer, struct weft_bytes *b)
+/* Everything in front of the columns. */
+static void write_head(struct weft_segment_writer *writer, struct weft_bytes *b)
 {
-    if (!writer->err && writer->count == 0)
-        writer->err = WEFT_ERR_USAGE;
-    if (writer->err)
-        return writer->err;
     end_run(writer);
     write_authors(writer);
     weft__sealed_begin(b, WEFT_SEGMENT_FORMAT);
@@ -199,14 +196,35 @@ int weft__segment_finish(struct weft_segment_writer *writer, struct weft_bytes *
                          weft__slice(writer->epoch, sizeof(writer->epoch)));
     weft__pb_write_varint(b, WEFT_SEGMENT_FIELD_FIRST, writer->first);
     weft__pb_write_varint(b, WEFT_SEGMENT_FIELD_COUNT, writer->count);
-    size_t bytes = 0;
-    for (unsigned i = 1; i < WEFT_SEGMENT_COLUMNS && !writer->err; i++) {
-        writer->err = weft__bytes_error(&writer->columns[i]);
-        bytes += writer->columns[i].len;
-        if (!writer->err && bytes > WEFT_SEGMENT_BYTES_MAX)
-            writer->err = WEFT_ERR_TOO_BIG;
-        if (!writer->err)
-            writer->err = write_column(b, i, weft__bytes_slice(&writer->columns[i]));
-    }
-    return writer->err ? writer->err : weft__sealed_finish(b);
+}
+
+int weft__segment_finish_step(struct weft_segment_writer *writer, struct weft_bytes *b)
+{
+    if (!writer->err && writer->count == 0)
+        writer->err = WEFT_ERR_USAGE;
+    if (writer->err)
+        return writer->err;
+    if (writer->column == 0)
+        write_head(writer, b);
+    struct weft_bytes *column = &writer->columns[++writer->column];
+    writer->columns_bytes += column->len;
+    writer->err = weft__bytes_error(column);
+    if (!writer->err && writer->columns_bytes > WEFT_SEGMENT_BYTES_MAX)
+        writer->err = WEFT_ERR_TOO_BIG;
+    if (!writer->err)
+        writer->err = write_column(b, writer->column, weft__bytes_slice(column));
+    if (!writer->err && writer->column == WEFT_SEGMENT_COLUMNS - 1)
+        writer->err = weft__sealed_finish(b);
+    if (writer->err)
+        return writer->err;
+    return writer->column < WEFT_SEGMENT_COLUMNS - 1;
+}
+
+int weft__segment_finish(struct weft_segment_writer *writer, struct weft_bytes *b)
+{
+    int err;
+    do
+        err = weft__segment_finish_step(writer, b);
+    while (err > 0);
+    return err;
 }

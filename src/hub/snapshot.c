@@ -12,6 +12,7 @@ enum snapshot_field {
     SNAPSHOT_CONTENT = 4,
     SNAPSHOT_CLIENT = 5,
     SNAPSHOT_TIME = 6,
+    SNAPSHOT_SEALED = 7,
 };
 
 enum client_field {
@@ -46,6 +47,8 @@ int weft__snapshot_write(struct weft_bytes *b, const struct weft_snapshot *snaps
     weft__pb_write_bytes(b, SNAPSHOT_TYPE, snapshot->type);
     weft__pb_write_bytes(b, SNAPSHOT_CONTENT, snapshot->content);
     weft__pb_write_varint(b, SNAPSHOT_TIME, snapshot->time_ms);
+    if (snapshot->sealed)
+        weft__pb_write_varint(b, SNAPSHOT_SEALED, snapshot->sealed);
     for (struct weft_map_node *node = weft__map_first(&clients->map); node;
          node = weft__map_next(&clients->map, node)) {
         struct weft_client_entry *entry = WEFT_CONTAINER_OF(node, struct weft_client_entry, node);
@@ -97,6 +100,8 @@ int weft__snapshot_read(struct weft_slice input, struct weft_client_table *clien
             snapshot.version = field.value;
         else if (field.number == SNAPSHOT_TIME && !bytes)
             snapshot.time_ms = field.value;
+        else if (field.number == SNAPSHOT_SEALED && !bytes)
+            snapshot.sealed = field.value;
         else if (field.number == SNAPSHOT_CLIENT && bytes)
             err = read_client(field.bytes, clients);
         if (err)

@@ -5,7 +5,8 @@
  *
  *   head (hub/sealed.h), format version 1
  *   protobuf fields: 1 epoch, 2 version, 3 type, 4 content, 5 one client each: 1 id, 2 seq,
- *   3 version, 4 hash, 5 time of its last operation; 6 server time of the last operation
+ *   3 version, 4 hash, 5 time of its last operation; 6 server time of the last operation,
+ *   7 version up to which the log was sealed
  */
 #ifndef WEFT_HUB_SNAPSHOT_H
 #define WEFT_HUB_SNAPSHOT_H
@@ -20,6 +21,7 @@ struct weft_snapshot {
     struct weft_slice content; /* in the type's own format */
     uint64_t version;
     uint64_t time_ms; /* of the last operation */
+    uint64_t sealed;  /* up to here the log was sealed, at least: saves looking for it */
 };
 
 /* Writes |snapshot| and |clients| into |b|, which is empty.

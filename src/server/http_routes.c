@@ -144,6 +144,13 @@ static void write_store(struct weft_bytes *out, struct weft_store *store)
                             atomic_load(&store->bytes));
     weft__metrics_write_one(out, "weft_store_failed_total", "counter",
                             "Appends that ended with an error", atomic_load(&store->failed));
+    weft__metrics_write_one(out, "weft_store_seals_total", "counter",
+                            "Segments that replaced records", atomic_load(&store->seals));
+    weft__metrics_write_one(out, "weft_store_sealed_from_bytes_total", "counter",
+                            "Bytes of the records that segments replaced",
+                            atomic_load(&store->sealed_from));
+    weft__metrics_write_one(out, "weft_store_sealed_to_bytes_total", "counter",
+                            "Bytes of those segments", atomic_load(&store->sealed_to));
 }
 
 static void write_tls(struct weft_bytes *out, struct weft_tls_context *tls)

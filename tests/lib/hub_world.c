@@ -34,11 +34,13 @@ struct test_world {
     unsigned worker_count;
     uint64_t now_ns;
     uint64_t random;
+    uint64_t seal_ops;
     struct weft_task *tasks; /* oldest first */
     struct weft_task **tasks_end;
     struct weft_list held; /* requests the store keeps to itself */
     bool holding;
     unsigned fail_in;
+    enum weft_store_kind fail_kind;
     int fail_result;
     bool fail_executed;
     struct weft_list peers;
@@ -117,7 +119,7 @@ static void swallow(struct weft_store_request *request)
 static void pass_on(struct world_store *store, struct weft_store_request *request)
 {
     struct test_world *world = store->world;
-    bool fails = request->kind == WEFT_STORE_APPEND && world->fail_in && --world->fail_in == 0;
+    bool fails = request->kind == world->fail_kind && world->fail_in && --world->fail_in == 0;
     if (!fails) {
         weft__store_submit(store->inner, request);
         return;
@@ -163,8 +165,25 @@ void world_store_release(struct test_world *world)
 void world_fail_append(struct test_world *world, unsigned n, int result, bool executed)
 {
     world->fail_in = n;
+    world->fail_kind = WEFT_STORE_APPEND;
     world->fail_result = result;
     world->fail_executed = executed;
+}
+
+void world_fail_seal(struct test_world *world, int result, bool executed)
+{
+    world_fail_append(world, 1, result, executed);
+    world->fail_kind = WEFT_STORE_SEAL;
+}
+
+void world_seal_from_now(struct test_world *world, uint64_t seal_ops)
+{
+    world->seal_ops = seal_ops;
+}
+
+const struct weft_store *world_store(const struct test_world *world)
+{
+    return world->store.inner;
 }
 
 /* ---- The world ---- */
@@ -183,6 +202,7 @@ static void start_worker(struct test_world *world, unsigned index)
         .clock = &world->clock,
         .crypto = &world->crypto,
         .hash_key = key,
+        .seal_ops = world->seal_ops,
     };
     assert_ok(weft__hub_new(&options, &worker->hub));
     weft__mesh_port_bind(options.port, &worker->exec, worker->hub);
@@ -213,6 +233,11 @@ static void stop_all(struct test_world *world)
 
 struct test_world *world_new(unsigned workers)
 {
+    return world_new_sealing(workers, 0);
+}
+
+struct test_world *world_new_sealing(unsigned workers, uint64_t seal_ops)
+{
     static const struct weft_store_ops ops = {store_submit, store_free};
     struct test_world *world = calloc(1, sizeof(*world));
     assert_true(world && workers <= WORLD_WORKERS);
@@ -224,6 +249,7 @@ struct test_world *world_new(unsigned workers)
     world->clock = (struct weft_clock){now_ns, wall_ms, world};
     world->crypto = (struct weft_crypto){.random = fill_random, .ctx = world};
     weft__timer_wheel_init(&world->wheel, world->now_ns);
+    world->seal_ops = seal_ops;
     weft__list_init(&world->held);
     weft__list_init(&world->peers);
     world->store.base.ops = &ops;

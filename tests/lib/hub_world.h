@@ -22,6 +22,18 @@ struct test_peer;
 /* A world of |workers| workers with an empty memory store. */
 struct test_world *world_new(unsigned workers);
 
+/* The same with |seal_ops| operations in a segment of the log. */
+struct test_world *world_new_sealing(unsigned workers, uint64_t seal_ops);
+
+/* The same from the next restart on. */
+void world_seal_from_now(struct test_world *world, uint64_t seal_ops);
+
+/* Its store's counters. */
+const struct weft_store *world_store(const struct test_world *world);
+
+/* The next seal ends with |result|; with |executed| it was carried out nevertheless. */
+void world_fail_seal(struct test_world *world, int result, bool executed);
+
 /* Disconnects everybody and checks that nothing is left. */
 void world_free(struct test_world *world);
 
