@@ -157,6 +157,7 @@ struct weft_server_options {
     const char *listen;      /* "HOST:PORT", "[ADDRESS]:PORT", ":PORT" or "unix:PATH"; port 0 = any
                                 free one */
     const char *data_folder; /* NULL: documents live in memory and end with the process */
+    unsigned seal_ops;       /* operations of a document packed into one segment; 8,192 */
     unsigned workers;        /* threads, 1–256; 0 = one a core */
     int loop;                /* enum weft_server_loop */
     int development;         /* not 0: the playground at "/" and the demonstration methods */

@@ -270,6 +270,7 @@ static int make_hub(struct weft_worker *worker)
         .crypto = weft__crypto_openssl(),
         .log = &server->log,
         .hash_key = server->hash_key,
+        .seal_ops = server->options.seal_ops,
         .max_unsent = server->limits.set.max_unsent,
         .room = has_room,
         .room_ctx = worker,

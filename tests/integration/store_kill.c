@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SQLite store and processes that die. A child appends to many documents and says through a
- * pipe what was acknowledged; it is killed at some moment; the next one, and in the end the test,
+ * pipe what was acknowledged, and now and then seals the records of a document; it is killed at
+ * some moment; the next one, and in the end the test,
  * opens the same folder. Nothing acknowledged may be missing, and the lock goes with the process.
  */
 #include "unit/store/store_support.h"
@@ -9,7 +10,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { DOCS = 16, ROUNDS = 25, RECORD_MAX = 2000 };
+enum { DOCS = 16, ROUNDS = 25, RECORD_MAX = 2000, SEALED = 8, SEGMENT = 1000 };
 
 struct ack {
     uint32_t doc;
@@ -22,6 +23,9 @@ struct doc {
     char name[16];
     uint32_t number;
     uint8_t bytes[RECORD_MAX];
+    struct weft_store_request seal;
+    uint8_t segment[RECORD_MAX];
+    bool sealing;
 };
 
 struct child {
@@ -31,7 +35,7 @@ struct child {
     struct doc docs[DOCS];
 };
 
-/* Record |first| of document |doc|. */
+/* Record |first| of document |doc|; of |doc| + SEGMENT: the segment that begins there. */
 static size_t record_of(uint32_t doc, uint64_t first, uint8_t *bytes)
 {
     struct test_random rng;
@@ -57,11 +61,39 @@ static void append_next(struct doc *doc, uint64_t version, uint64_t token)
     weft__store_submit(doc->child->t.store, &doc->request);
 }
 
+static void sealed(struct weft_store_request *r)
+{
+    struct doc *doc = WEFT_CONTAINER_OF(r, struct doc, seal);
+    if (r->result)
+        _exit(4);
+    doc->sealing = false;
+}
+
+/* Seals the last records, while the next ones are appended. */
+static void seal(struct doc *doc, uint64_t version)
+{
+    size_t len = record_of(doc->number + SEGMENT, version - SEALED, doc->segment);
+    doc->sealing = true;
+    doc->seal = (struct weft_store_request){
+        .kind = WEFT_STORE_SEAL,
+        .exec = doc->request.exec,
+        .done = sealed,
+        .key = doc->request.key,
+        .u.seal = {.epoch = TEST_EPOCH,
+                   .from = version - SEALED,
+                   .to = version,
+                   .segment = weft__slice(doc->segment, len)},
+    };
+    weft__store_submit(doc->child->t.store, &doc->seal);
+}
+
 static void done(struct weft_store_request *r)
 {
     struct doc *doc = WEFT_CONTAINER_OF(r, struct doc, request);
     if (r->result)
         _exit(2);
+    if (r->kind == WEFT_STORE_APPEND && r->state.version % SEALED == 0 && !doc->sealing)
+        seal(doc, r->state.version);
     struct ack ack = {doc->number, (uint32_t)r->state.version};
     if (write(doc->child->pipe, &ack, sizeof(ack)) != sizeof(ack))
         _exit(0); /* The parent has gone on. */
@@ -128,24 +160,31 @@ static bool read_ack(int fd, struct ack *ret_ack)
     return true;
 }
 
-static void check_doc(struct test_store *t, uint32_t number, uint32_t acknowledged)
+/* Gives the number of segments. */
+static unsigned check_doc(struct test_store *t, uint32_t number, uint32_t acknowledged)
 {
     uint8_t bytes[RECORD_MAX];
     char name[16];
     struct weft_store_state s = {0};
     uint64_t at = 0;
+    unsigned segments = 0;
     snprintf(name, sizeof(name), "doc-%u", number % 1000);
     assert_ok(test_store_open(t, name, false, &s));
     assert_true(s.version >= acknowledged);
     assert_ok(test_store_read(t, name, 0, UINT64_MAX, SIZE_MAX));
     WEFT_LIST_EACH (node, &t->last.r.u.read.ret_records) {
         struct weft_store_record *record = WEFT_CONTAINER_OF(node, struct weft_store_record, node);
-        size_t len = record_of(number, at, bytes);
-        assert_int_equal(record->first, at++);
+        bool segment = record->count == SEALED;
+        size_t len = record_of(segment ? number + SEGMENT : number, at, bytes);
+        assert_int_equal(record->first, at);
+        assert_true(segment || record->count == 1);
+        segments += segment;
+        at += record->count;
         assert_bytes(weft__buf_data(record->content), record->content->len, bytes, len);
     }
     assert_int_equal(at, s.version);
     test_store_drop(t);
+    return segments;
 }
 
 static void nothing_acknowledged_is_lost_by_kill_9(void **state)
@@ -180,8 +219,10 @@ static void nothing_acknowledged_is_lost_by_kill_9(void **state)
         .folder = folder.data,
     };
     test_store_begin_sqlite(&t, &options);
+    unsigned segments = 0;
     for (uint32_t i = 0; i < DOCS; i++)
-        check_doc(&t, i, acknowledged[i]);
+        segments += check_doc(&t, i, acknowledged[i]);
+    assert_true(segments > 0);
     test_store_end(&t);
     test_folder_remove(&folder);
     assert_true(total > ROUNDS * DOCS);
