@@ -52,7 +52,9 @@ static uint64_t write_and_crash(struct test_server *server, struct test_doc *doc
 static void nothing_acknowledged_is_lost_and_nothing_is_doubled(void **state)
 {
     (void)state;
-    struct test_server *server = test_server_new(NULL);
+    /* Segments of a few operations, so that it is also killed while it seals. */
+    static const char *const args[] = {"--seal-ops", "8", NULL};
+    struct test_server *server = test_server_new(args);
     uint64_t acknowledged = 0;
     for (unsigned i = 0; i < CRASHES; i++) {
         struct test_doc doc;
