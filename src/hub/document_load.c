@@ -92,20 +92,19 @@ static int apply_op(struct weft_document *document, const struct weft_record_op 
                                   record->hash, time_ms);
 }
 
-static int apply_record(struct weft_document *document, struct weft_slice content)
+static int apply_record(struct weft_document *document, const struct weft_store_record *row)
 {
     struct weft_log_reader reader;
-    struct weft_record_head head;
     struct weft_record_op op;
     uint64_t time_ms;
     uint64_t at = weft__history_head(&document->history);
-    int err = weft__log_open(&reader, document->hub->options.alloc, content, &head);
+    int err = weft__log_open(&reader, document->hub->options.alloc, row, document->stored.epoch);
     if (err)
         return err;
     /* A segment may begin before the snapshot. */
-    if (head.first > at || !weft__slice_eq_str(head.epoch, document->stored.epoch))
+    if (row->first > at)
         err = WEFT_ERR_CORRUPT;
-    for (uint64_t version = head.first; !err && (err = weft__log_next(&reader, &op, &time_ms)) > 0;
+    for (uint64_t version = row->first; !err && (err = weft__log_next(&reader, &op, &time_ms)) > 0;
          version++)
         err = version < at ? 0 : apply_op(document, &op, time_ms);
     weft__log_close(&reader);
@@ -149,7 +148,7 @@ static void tail_read(struct weft_store_request *request)
     while ((node = weft__list_pop(&request->u.read.ret_records))) {
         struct weft_store_record *record = WEFT_CONTAINER_OF(node, struct weft_store_record, node);
         if (!err)
-            err = apply_record(document, weft__buf_slice(record->content));
+            err = apply_record(document, record);
         weft__store_record_free(document->hub->options.alloc, record);
     }
     if (!err && weft__history_head(&document->history) == before)

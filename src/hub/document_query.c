@@ -375,16 +375,16 @@ static int step(struct weft_doc_job *job, const struct weft_record_op *record, u
     }
 }
 
-static int walk_record(struct weft_doc_job *job, struct weft_slice content)
+static int walk_record(struct weft_doc_job *job, const struct weft_store_record *row)
 {
     struct weft_log_reader reader;
-    struct weft_record_head head;
     struct weft_record_op op;
     uint64_t time_ms;
-    int err = weft__log_open(&reader, job->document->hub->options.alloc, content, &head);
+    int err = weft__log_open(&reader, job->document->hub->options.alloc, row,
+                             job->document->stored.epoch);
     if (err)
         return err;
-    uint64_t version = head.first;
+    uint64_t version = row->first;
     while (!err && job->cursor < job->to && !job->full &&
            (err = weft__log_next(&reader, &op, &time_ms)) > 0) {
         err = 0;
@@ -408,7 +408,7 @@ static void page_read(struct weft_store_request *read)
     while (!read->result && (node = weft__list_pop(&read->u.read.ret_records))) {
         struct weft_store_record *record = WEFT_CONTAINER_OF(node, struct weft_store_record, node);
         if (!err)
-            err = walk_record(job, weft__buf_slice(record->content));
+            err = walk_record(job, record);
         weft__store_record_free(job->document->hub->options.alloc, record);
     }
     if (!err && job->cursor == before && !job->full)

@@ -3,24 +3,37 @@
 #include "hub/log_reader.h"
 
 int weft__log_open(struct weft_log_reader *reader, const struct weft_alloc *alloc,
-                   struct weft_slice input, struct weft_record_head *ret_head)
+                   const struct weft_store_record *row, const char *epoch)
 {
+    struct weft_slice input = weft__buf_slice(row->content);
+    struct weft_record_head head;
     reader->sealed = weft__segment_is(input);
-    if (reader->sealed)
-        return weft__segment_open(&reader->segment, alloc, input, ret_head);
-    int err = weft__record_open(&reader->record, input, ret_head);
-    if (!err)
-        reader->time_ms = ret_head->time_ms;
-    return err;
+    reader->left = row->count;
+    int err = reader->sealed ? weft__segment_open(&reader->segment, alloc, input, &head)
+                             : weft__record_open(&reader->record, input, &head);
+    if (err)
+        return err;
+    reader->time_ms = head.time_ms;
+    if (head.first == row->first && weft__slice_eq_str(head.epoch, epoch))
+        return 0;
+    weft__log_close(reader);
+    return WEFT_ERR_CORRUPT;
 }
 
 int weft__log_next(struct weft_log_reader *reader, struct weft_record_op *ret_op,
                    uint64_t *ret_time_ms)
 {
-    if (reader->sealed)
-        return weft__segment_next(&reader->segment, ret_op, ret_time_ms);
-    *ret_time_ms = reader->time_ms;
-    return weft__record_next(&reader->record, ret_op);
+    int got;
+    if (reader->sealed) {
+        got = weft__segment_next(&reader->segment, ret_op, ret_time_ms);
+    } else {
+        *ret_time_ms = reader->time_ms;
+        got = weft__record_next(&reader->record, ret_op);
+    }
+    if (got >= 0 && (got > 0) != (reader->left > 0))
+        return WEFT_ERR_CORRUPT;
+    reader->left -= got > 0;
+    return got;
 }
 
 void weft__log_close(struct weft_log_reader *reader)

@@ -79,6 +79,7 @@ int weft__record_open(struct weft_record_reader *reader, struct weft_slice input
     struct weft_record_head head = {0};
     struct weft_pb_reader fields;
     struct weft_pb_field field;
+    bool unknown = false;
     weft__pb_reader_init(&fields, content);
     while (weft__pb_read(&fields, &field)) {
         if (field.number == RECORD_EPOCH && field.type == WEFT_PB_BYTES)
@@ -87,15 +88,18 @@ int weft__record_open(struct weft_record_reader *reader, struct weft_slice input
             head.first = field.value;
         else if (field.number == RECORD_TIME && field.type == WEFT_PB_VARINT)
             head.time_ms = field.value;
+        else if (field.number != RECORD_OP)
+            unknown = true;
     }
     if (fields.err)
         return WEFT_ERR_CORRUPT;
     weft__pb_reader_init(&reader->fields, content);
+    reader->unknown = unknown;
     *ret_head = head;
     return 0;
 }
 
-static int read_op(struct weft_slice input, struct weft_record_op *ret_op)
+static int read_op(struct weft_slice input, struct weft_record_op *ret_op, bool *unknown)
 {
     struct weft_record_op op = {0};
     struct weft_pb_reader fields;
@@ -117,6 +121,8 @@ static int read_op(struct weft_slice input, struct weft_record_op *ret_op)
             op.hash = field.value;
         else if (field.number == OP_FLAGS && !bytes)
             op.flags = field.value;
+        else
+            *unknown = true;
     }
     if (fields.err)
         return WEFT_ERR_CORRUPT;
@@ -129,6 +135,6 @@ int weft__record_next(struct weft_record_reader *reader, struct weft_record_op *
     struct weft_pb_field field;
     while (weft__pb_read(&reader->fields, &field))
         if (field.number == RECORD_OP && field.type == WEFT_PB_BYTES)
-            return read_op(field.bytes, ret_op);
+            return read_op(field.bytes, ret_op, &reader->unknown);
     return reader->fields.err ? WEFT_ERR_CORRUPT : 0;
 }

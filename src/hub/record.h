@@ -55,6 +55,8 @@ WEFT_MUST_USE int weft__record_finish(struct weft_bytes *b);
 
 struct weft_record_reader {
     struct weft_pb_reader fields;
+    bool unknown; /* there were fields, in the head or an operation read, that are not listed above
+                   */
 };
 
 /* Checks format and checksum and reads the head. The head and every operation borrow |input|.

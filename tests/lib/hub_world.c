@@ -39,6 +39,7 @@ struct test_world {
     struct weft_task **tasks_end;
     struct weft_list held; /* requests the store keeps to itself */
     bool holding;
+    bool holding_reads;
     unsigned fail_in;
     enum weft_store_kind fail_kind;
     int fail_result;
@@ -138,7 +139,7 @@ static void pass_on(struct world_store *store, struct weft_store_request *reques
 static void store_submit(struct weft_store *base, struct weft_store_request *request)
 {
     struct world_store *store = WEFT_CONTAINER_OF(base, struct world_store, base);
-    if (store->world->holding)
+    if (store->world->holding || (store->world->holding_reads && request->kind == WEFT_STORE_READ))
         weft__list_push(&store->world->held, &request->node);
     else
         pass_on(store, request);
@@ -154,10 +155,23 @@ void world_store_hold(struct test_world *world)
     world->holding = true;
 }
 
+void world_store_hold_reads(struct test_world *world)
+{
+    world->holding_reads = true;
+}
+
+size_t world_fail_alloc(struct test_world *world, size_t n)
+{
+    size_t failures = world->mem.failures;
+    world->mem.fail_at = n ? world->mem.calls + n : 0;
+    world->mem.failures = 0;
+    return failures;
+}
+
 void world_store_release(struct test_world *world)
 {
     struct weft_list *node;
-    world->holding = false;
+    world->holding = world->holding_reads = false;
     while ((node = weft__list_pop(&world->held)))
         pass_on(&world->store, WEFT_CONTAINER_OF(node, struct weft_store_request, node));
 }

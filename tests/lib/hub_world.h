@@ -55,6 +55,12 @@ void world_fail_append(struct test_world *world, unsigned n, int result, bool ex
 void world_store_hold(struct test_world *world);
 void world_store_release(struct test_world *world);
 
+/* The same for requests that read the log. */
+void world_store_hold_reads(struct test_world *world);
+
+/* The |n|th allocation from now (1 = the next) fails; 0: none does. Gives how many failed. */
+size_t world_fail_alloc(struct test_world *world, size_t n);
+
 struct weft_hub *world_hub(struct test_world *world, unsigned worker);
 
 /* Sums over all hubs. */

@@ -4,7 +4,7 @@
 #include "lib/hub_world.h"
 #include "lib/test.h"
 
-enum { OPS = 300, CLIENTS = 3, SEAL_OPS = 16 };
+enum { OPS = 300, EDITS_MAX = 4000, CLIENTS = 3, SEAL_OPS = 16 };
 
 /* A session of several clients with one document, and everything they heard. */
 struct session {
@@ -14,7 +14,7 @@ struct session {
     struct weft_bytes heard;
     char epoch[32];
     unsigned seqs[CLIENTS];
-    size_t lengths[OPS + 1]; /* of the document at each version */
+    size_t lengths[EDITS_MAX + 1]; /* of the document at each version */
     unsigned version;
 };
 
@@ -224,12 +224,66 @@ static void a_long_log_of_an_older_weft_is_sealed_when_it_is_opened(void **state
     session_end(&s);
 }
 
+/* Whoever deletes waits until nothing of the document is at the store: not a seal either. */
+static void a_delete_waits_for_a_seal(void **state)
+{
+    (void)state;
+    struct session s;
+    session_begin(&s, world_new_sealing(2, SEAL_OPS), 11);
+    world_store_hold_reads(s.world);
+    for (unsigned i = 0; i < SEAL_OPS; i++)
+        edit(&s);
+    struct test_peer *bob = world_connect(s.world, 1);
+    peer_say(bob, "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"doc.delete\",\"params\":{\"doc\":"
+                  "\"d\"}}");
+    assert_null(peer_hear(bob));
+    world_store_release(s.world);
+    assert_non_null(strstr(peer_hear(bob), "\"id\":9,\"result\":{\"doc\":\"d\""));
+    peer_say(bob, "{\"jsonrpc\":\"2.0\",\"id\":10,\"method\":\"doc.open\",\"params\":{\"doc\":"
+                  "\"d\",\"create\":true}}");
+    assert_int_equal(json_number(peer_hear(bob), "version"), 0);
+    session_end(&s);
+}
+
+/* Each allocation of a seal fails once. The log is what it was, and the next seal does it. */
+static void out_of_memory_ends_a_seal_and_nothing_else(void **state)
+{
+    (void)state;
+    struct session plain;
+    struct session sealed;
+    session_begin(&plain, world_new(2), 13);
+    session_begin(&sealed, world_new_sealing(2, 4), 13);
+    size_t n = 1;
+    for (bool failed = true; failed && sealed.version < EDITS_MAX - 4; n++) {
+        world_store_hold_reads(sealed.world);
+        uint64_t seals = world_store(sealed.world)->seals;
+        for (unsigned i = 0; i < 4; i++) {
+            edit(&plain);
+            edit(&sealed);
+        }
+        (void)world_fail_alloc(sealed.world, n);
+        world_store_release(sealed.world);
+        world_run(sealed.world);
+        failed = world_fail_alloc(sealed.world, 0) > 0;
+        if (!failed)
+            assert_true(world_store(sealed.world)->seals > seals);
+    }
+    assert_true(n > 30 && sealed.version < EDITS_MAX - 4);
+    ask_about_the_past(&plain);
+    ask_about_the_past(&sealed);
+    assert_bytes(sealed.heard.ptr, sealed.heard.len, plain.heard.ptr, plain.heard.len);
+    session_end(&plain);
+    session_end(&sealed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sealed_document_answers_as_an_unsealed_one),
         cmocka_unit_test(a_seal_that_fails_is_tried_again_and_loses_nothing),
         cmocka_unit_test(a_long_log_of_an_older_weft_is_sealed_when_it_is_opened),
+        cmocka_unit_test(a_delete_waits_for_a_seal),
+        cmocka_unit_test(out_of_memory_ends_a_seal_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Segments of the log: operations come back as they were, damage is noticed, and a day of typing
  * takes about a byte a character. */
+#include "hub/log_reader.h"
 #include "hub/segment.h"
 
 #include "codec/json.h"
@@ -353,6 +354,88 @@ static void a_recorded_session_takes_about_a_byte_an_operation(void **state)
     free(text);
 }
 
+/* A value of the log that says something else than the row it stands in is damage. */
+static void a_row_must_agree_with_what_it_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *epoch;
+        uint64_t first;
+        uint64_t count;
+        int err;
+    } rows[] = {
+        {"0123456789abcdef", 7, 3, 0},
+        {"0123456789abcdee", 7, 3, WEFT_ERR_CORRUPT},
+        {"0123456789abcdef", 6, 3, WEFT_ERR_CORRUPT},
+        {"0123456789abcdef", 7, 2, WEFT_ERR_CORRUPT},
+        {"0123456789abcdef", 7, 4, WEFT_ERR_CORRUPT},
+    };
+    const struct weft_record_op op = {.client = str("a"), .seq = 1, .op = str("[1,\"x\"]")};
+    const struct weft_record_head head = {str("0123456789abcdef"), 7, 5};
+    for (int sealed = 0; sealed < 2; sealed++) {
+        struct weft_segment_writer writer;
+        struct weft_bytes b;
+        weft__bytes_init(&b, weft_alloc_default(), SIZE_MAX);
+        weft__segment_begin(&writer, weft_alloc_default(), head.epoch, head.first);
+        if (!sealed)
+            weft__record_begin(&b, &head);
+        for (int i = 0; i < 3; i++) {
+            if (sealed)
+                weft__segment_add(&writer, &op, 5);
+            else
+                weft__record_add(&b, &op);
+        }
+        assert_ok(sealed ? weft__segment_finish(&writer, &b) : weft__record_finish(&b));
+        weft__segment_done(&writer);
+        struct weft_buf *content = weft__buf_new_copy(weft_alloc_default(), weft__bytes_slice(&b));
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+            const struct weft_store_record row = {
+                .first = rows[i].first, .count = rows[i].count, .content = content};
+            struct weft_log_reader reader;
+            struct weft_record_op read;
+            uint64_t time_ms;
+            int err = weft__log_open(&reader, weft_alloc_default(), &row, rows[i].epoch);
+            if (!err) {
+                while ((err = weft__log_next(&reader, &read, &time_ms)) > 0)
+                    assert_int_equal(time_ms, 5);
+                weft__log_close(&reader);
+            }
+            assert_err(err, rows[i].err);
+        }
+        weft__buf_unref(content);
+        weft__bytes_done(&b);
+    }
+}
+
+/* A segment would lose them, so whoever seals must know. */
+static void fields_of_a_newer_record_are_noticed(void **state)
+{
+    (void)state;
+    const struct weft_record_op op = {.client = str("a"), .seq = 1, .op = str("[\"x\"]")};
+    const struct weft_record_head head = {str("0123456789abcdef"), 0, 5};
+    for (int newer = 0; newer < 2; newer++) {
+        struct weft_bytes b;
+        weft__bytes_init(&b, weft_alloc_default(), SIZE_MAX);
+        weft__record_begin(&b, &head);
+        weft__record_add(&b, &op);
+        if (newer)
+            weft__pb_write_varint(&b, 4, 1);
+        assert_ok(weft__record_finish(&b));
+        struct weft_store_record row = {
+            .count = 1, .content = weft__buf_new_copy(weft_alloc_default(), weft__bytes_slice(&b))};
+        struct weft_log_reader reader;
+        struct weft_record_op read;
+        uint64_t time_ms;
+        assert_ok(weft__log_open(&reader, weft_alloc_default(), &row, "0123456789abcdef"));
+        while (weft__log_next(&reader, &read, &time_ms) > 0)
+            ;
+        assert_int_equal(weft__log_unknown(&reader), newer);
+        weft__log_close(&reader);
+        weft__buf_unref(row.content);
+        weft__bytes_done(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +447,8 @@ int main(void)
         cmocka_unit_test(a_newer_format_is_unsupported_and_unknown_fields_are_skipped),
         cmocka_unit_test(what_fits_no_segment_is_refused),
         cmocka_unit_test(a_recorded_session_takes_about_a_byte_an_operation),
+        cmocka_unit_test(a_row_must_agree_with_what_it_holds),
+        cmocka_unit_test(fields_of_a_newer_record_are_noticed),
         cmocka_unit_test(out_of_memory_is_reported_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

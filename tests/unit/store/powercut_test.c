@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Acknowledged means durable. A store works on many documents at once until the power goes, in the
- * middle of some write or sync; then a store is opened over what the disk may hold. Every append
- * and snapshot that was acknowledged must be there; what was not may be there, but whole and in
- * order.
+ * middle of some write or sync; then a store is opened over what the disk may hold. Every append,
+ * snapshot and seal that was acknowledged must be there; what was not may be there, but whole and
+ * in order.
  */
 #include "unit/store/powercut_vfs.h"
 
@@ -13,6 +13,7 @@ enum {
     ROUNDS = 80,
     RECORD_MAX = 9000,
     SNAPSHOT_EVERY = 12,
+    SEAL_EVERY = 5,
     SNAPSHOT_MAX = 200000,
 };
 
@@ -23,14 +24,18 @@ struct doc {
     struct weft_store_request open;
     struct weft_store_request append;
     struct weft_store_request put;
+    struct weft_store_request seal;
     char name[16];
     bool created; /* and acknowledged */
     bool put_busy;
+    bool seal_busy;
     uint64_t acknowledged; /* version */
     uint64_t submitted;    /* version */
     uint64_t snapshot;     /* version, acknowledged */
     uint64_t records;      /* submitted */
+    uint64_t sealed;       /* version, acknowledged */
     uint8_t bytes[RECORD_MAX];
+    uint8_t segment[RECORD_MAX];
     uint8_t *snapshot_bytes;
 };
 
@@ -62,6 +67,17 @@ static size_t snapshot_of(const struct run *run, const struct doc *doc, uint64_t
     struct test_random rng;
     test_random_seed(&rng, ~run->seed ^ (uint64_t)(doc - run->docs) << 32 ^ version);
     size_t len = test_random_size(&rng, 1, test_random_one_in(&rng, 2) ? 2000 : SNAPSHOT_MAX);
+    test_random_bytes(&rng, bytes, len);
+    return len;
+}
+
+/* The segment in the place of the records with the versions (from, to]. */
+static size_t segment_of(const struct run *run, const struct doc *doc, uint64_t from, uint64_t to,
+                         uint8_t *bytes)
+{
+    struct test_random rng;
+    test_random_seed(&rng, run->seed ^ (uint64_t)(doc - run->docs) << 32 ^ from << 16 ^ ~to);
+    size_t len = test_random_size(&rng, 1, test_random_one_in(&rng, 4) ? RECORD_MAX : 400);
     test_random_bytes(&rng, bytes, len);
     return len;
 }
@@ -99,6 +115,34 @@ static void put_next(struct doc *doc)
     submit(doc, &doc->put);
 }
 
+static void seal_done(struct weft_store_request *r)
+{
+    struct doc *doc = WEFT_CONTAINER_OF(r, struct doc, seal);
+    doc->run->busy--;
+    doc->seal_busy = false;
+    if (r->result == 0)
+        doc->sealed = r->u.seal.to;
+}
+
+static void seal_next(struct doc *doc)
+{
+    if (doc->seal_busy)
+        return;
+    size_t len = segment_of(doc->run, doc, doc->sealed, doc->acknowledged, doc->segment);
+    doc->seal = (struct weft_store_request){
+        .kind = WEFT_STORE_SEAL,
+        .exec = &doc->run->t.loop.exec,
+        .done = seal_done,
+        .key.name = weft__slice_str(doc->name),
+        .u.seal = {.epoch = TEST_EPOCH,
+                   .from = doc->sealed,
+                   .to = doc->acknowledged,
+                   .segment = weft__slice(doc->segment, len)},
+    };
+    doc->seal_busy = true;
+    submit(doc, &doc->seal);
+}
+
 static void append_next(struct doc *doc, uint64_t token);
 
 static void append_done(struct weft_store_request *r)
@@ -110,6 +154,8 @@ static void append_done(struct weft_store_request *r)
     doc->acknowledged = doc->submitted;
     if (doc->records % SNAPSHOT_EVERY == 0)
         put_next(doc);
+    if (doc->records % SEAL_EVERY == 0)
+        seal_next(doc);
     if (doc->records < doc->run->records_max)
         append_next(doc, r->u.append.ret_token);
 }
@@ -180,6 +226,26 @@ static void run_free(struct run *run)
 /* ---- Looking ---- */
 
 /* What is wrong with the log of |doc|, whose version is |version|; NULL when nothing is. */
+static bool record_is(const struct weft_store_record *record, const uint8_t *bytes, size_t len)
+{
+    return record->content->len == len && memcmp(weft__buf_data(record->content), bytes, len) == 0;
+}
+
+/* Whether |record| is a segment that ends where one of the records before it did. */
+static bool is_segment(struct run *run, const struct doc *doc,
+                       const struct weft_store_record *record)
+{
+    uint8_t bytes[RECORD_MAX];
+    uint64_t end = record->first + record->count;
+    uint64_t count;
+    for (uint64_t at = record->first; at < end; at += count) {
+        (void)record_of(run, doc, at, bytes, &count);
+        if (count > end - at)
+            return false;
+    }
+    return record_is(record, bytes, segment_of(run, doc, record->first, end, bytes));
+}
+
 static const char *check_log(struct run *run, struct test_store *t, const struct doc *doc,
                              uint64_t version)
 {
@@ -192,10 +258,12 @@ static const char *check_log(struct run *run, struct test_store *t, const struct
         struct weft_store_record *record = WEFT_CONTAINER_OF(node, struct weft_store_record, node);
         uint64_t count;
         size_t len = record_of(run, doc, at, bytes, &count);
-        if (record->first != at || record->count != count)
+        bool plain = record->count == count && record_is(record, bytes, len);
+        if (record->first != at)
             wrong = "the log has a gap";
-        else if (record->content->len != len ||
-                 memcmp(weft__buf_data(record->content), bytes, len) != 0)
+        else if (plain && at < doc->sealed)
+            wrong = "an acknowledged seal is lost";
+        else if (!plain && !is_segment(run, doc, record))
             wrong = "a record is not what was appended";
         at = record->first + record->count;
     }

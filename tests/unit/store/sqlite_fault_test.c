@@ -83,6 +83,7 @@ static void full_disk_refuses_and_the_store_goes_on_when_there_is_room(void **st
     assert_err(test_store_open(&w->t, "b", true, NULL), WEFT_ERR_UNAVAILABLE);
     assert_err(test_store_put(&w->t, "a", 1, weft__slice(big, sizeof(big))), WEFT_ERR_UNAVAILABLE);
     assert_err(test_store_purge(&w->t, "a"), WEFT_ERR_UNAVAILABLE);
+    assert_err(test_store_seal(&w->t, "a", 0, 1, text("sealed")), WEFT_ERR_UNAVAILABLE);
     /* Nothing of it was done, and reading goes on. */
     assert_ok(test_store_open(&w->t, "a", false, &seen));
     assert_int_equal(seen.token, s.token);
@@ -149,6 +150,24 @@ static void append_is_unknown_while_no_sync_works(void **state)
     assert_ok(err);
     assert_int_equal(seen.token, s.token);
     assert_ok(test_store_append(&w->t, "a", &s, 1, text("two")));
+    assert_version_after_crash(w, 2);
+}
+
+/* Whether the seal was carried out or not, the log says the same; here it was not. */
+static void seal_whose_sync_failed_leaves_the_records(void **state)
+{
+    struct world *w = *state;
+    struct weft_store_state s;
+    assert_ok(test_store_open(&w->t, "a", true, &s));
+    assert_ok(test_store_append(&w->t, "a", &s, 1, text("one")));
+    assert_ok(test_store_append(&w->t, "a", &s, 1, text("two")));
+    fail_syncs(w, 1);
+    assert_err(test_store_seal(&w->t, "a", 0, 2, text("both")), WEFT_ERR_UNAVAILABLE);
+    assert_ok(test_store_read(&w->t, "a", 0, 2, SIZE_MAX));
+    assert_int_equal(test_store_drop(&w->t), 2);
+    assert_ok(test_store_seal(&w->t, "a", 0, 2, text("both")));
+    assert_ok(test_store_read(&w->t, "a", 0, 2, SIZE_MAX));
+    assert_int_equal(test_store_drop(&w->t), 1);
     assert_version_after_crash(w, 2);
 }
 
@@ -428,6 +447,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(append_whose_sync_failed_is_not_there_even_after_a_crash,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(seal_whose_sync_failed_leaves_the_records, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(append_is_unknown_while_no_sync_works, set_up, tear_down),
         cmocka_unit_test_setup_teardown(conflict_of_one_document_fails_no_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(append_does_not_wait_for_a_snapshot, set_up, tear_down),
