@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `weft doc`: documents of a server. */
+/* `weft doc`: documents of a server, or of a data folder. */
 #include "codec/json.h"
 #include "commands.h"
+#include "doc_check.h"
 #include "remote.h"
 
 #include <stdint.h>
@@ -145,12 +146,14 @@ int weft_cmd_doc(int argc, char **argv)
     static const struct args_option options[] = {REMOTE_OPTIONS};
     static const struct args_command command = {
         .name = "doc",
-        .usage = "cat|delete NAME, list [PREFIX]",
+        .usage = "cat|delete NAME, list [PREFIX], check DATA",
         .summary =
             "cat prints the content of document NAME: text exactly as it is, without a\n"
             "newline added. A document that does not exist is an error, exit 1, and is not\n"
             "created. delete deletes it for good: whoever has it open is told so. list prints\n"
-            "the names of all documents, or of those that begin with PREFIX, a line each.",
+            "the names of all documents, or of those that begin with PREFIX, a line each.\n"
+            "check reads everything in the data folder DATA, which no server may be using,\n"
+            "applies every operation, and prints a line for whatever is damaged; exit 1 then.",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
         .rest_min = 1,
@@ -164,6 +167,11 @@ int weft_cmd_doc(int argc, char **argv)
     bool named = args.rest_count == 2;
     if (strcmp(verb, "list") == 0)
         return doc_list(&args, named ? args.rest[1] : "");
+    bool check = strcmp(verb, "check") == 0;
+    if (check && named)
+        return doc_check(&args, args.rest[1]);
+    if (check)
+        return args_fail(&command, "'doc check' needs the data folder");
     if (strcmp(verb, "cat") != 0 && strcmp(verb, "delete") != 0)
         return args_fail(&command, "there is no 'doc %s'; try 'weft doc cat NAME'", verb);
     if (!named)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Deleting a document for good. The store's requests of one document may be carried out in any
- * order, so what is on its way there, an append, a snapshot or a segment, ends first: it must not come to a
- * document that is made anew under the same name. Requests that come meanwhile wait, and find the
- * document gone.
+ * order, so what is on its way there, an append, a snapshot or a segment, ends first: it must not
+ * come to a document that is made anew under the same name. Requests that come meanwhile wait, and
+ * find the document gone.
  */
 #include "hub/document.h"
 
