@@ -11,11 +11,12 @@
  *   hub.h            this page                        document.h      the actor, owner's side
  *   service.c        the methods doc.*                document_load   opening from the store
  *   params.h         reading their parameters         document_submit transform, append, commit
- *   answers.h        writing answers, notifications   document_query  catch-up, fetch, history
+ *   answers.h        writing answers, notifications   document_query  walks over the log
  *   relay.h          subscribers of one worker        document_presence
  *   mesh.h           links between workers            history.h       recent operations
  *   request.h        what travels on them             record.h snapshot.h client_table.h  stored
- *                                     document_seal     old records into segments (segment.h)
+ *   catch_up.h       for who was away                 document_seal   records into segment.h
+ *   listing.h        names             audit.h         whether what is stored is whole
  *
  * **Thread:** a hub belongs to its worker.
  */
